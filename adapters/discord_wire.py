@@ -1,0 +1,243 @@
+"""What the bot and the webhook on Discord share: how a text is made literal and counted, one request, and how answers are read.
+
+Rules kept here: markdown is escaped, never stripped, so a reader sees the characters that people signed; a webhook's URL is a secret,
+so requests go past httpx's client, which logs URLs, and errors keep no cause that quotes one; an answer counts only in Discord's own
+form (`message` and a numeric `code`), and whatever is not recognised is `OutcomeUnknown`. Facts and sources: `docs/adapters/discord.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from adapters.contract import (
+    PERMALINK_SLOT,
+    AdapterError,
+    Message,
+    NeedsOperator,
+    NotSent,
+    OutcomeUnknown,
+    Part,
+    ReadBack,
+    Receipt,
+    Rejected,
+    Rendering,
+    Unsupported,
+)
+from adapters.http import MAX_ANSWER, USER_AGENT, transport, under_way
+from adapters.text import quoted, split, utf16_length
+
+HOST = "https://discord.com"
+UNIT, MAX_LENGTH, MAX_PARTS = "code points or UTF-16 code units, whichever are more", 2000, 10
+LOOK = "look at the channel whether the message is there"
+QUIET: Mapping[str, Any] = {"allowed_mentions": {"parse": []}, "flags": 4}
+"""Goes with every post: nobody is pinged, and SUPPRESS_EMBEDS shows no previews."""
+
+SLOWED = frozenset({20016, 20028, 20029, 40062})
+REFUSED = frozenset({50006, 50035, 200000, 240000})
+FORBIDDEN = frozenset({10003, 10015, 40001, 50001, 50008, 50013, 50014, 50024, 50027, 160002})
+UNKNOWN_MESSAGE = 10008
+
+_ID = re.compile(r"[1-9][0-9]{0,19}")
+_TIMEOUTS = {"connect": 10.0, "pool": 10.0, "read": 20.0}
+_MARKUP = re.compile(
+    rf"(?P<keep>{re.escape(PERMALINK_SLOT)}|<https?://[^\s<>]+>|https?://[^\s<]+<?)"  # a backslash at its end would join the link
+    r"|^[^\S\n]*(?:(?=(?:\#{1,3}|-\#|>{1,3}|[-+])\s)|[0-9]{1,9}(?=[.)]\s))"
+    r"|(?P<mark>[\\*_~`|<\[\]]|@(?=everyone|here))",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; `said` is the JSON value, None where it is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    said: Any
+
+    @property
+    def code(self) -> int | None:
+        """Discord's own error code, where the answer is an error in its form."""
+        code = self.said.get("code") if isinstance(self.said, dict) and isinstance(self.said.get("message"), str) else None
+        return code if type(code) is int else None
+
+
+class Wire:
+    """One credential's way to Discord's REST API v10. One request a call, never repeated, no redirect followed."""
+
+    def __init__(self, base_url: str, secret: str, headers: Mapping[str, str] | None = None) -> None:
+        self._base = f"{base_url.rstrip('/') or HOST}/api/v10"
+        agent = f"DiscordBot (https://tocsin.example, {USER_AGENT.partition('/')[2]})"  # another form may be blocked (40333)
+        self._headers = {"User-Agent": agent, "Accept-Encoding": "identity"} | dict(headers or {})
+        self._secret = secret.encode()
+        self._transport: httpx.AsyncBaseTransport | None = None
+
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+        """Raises `NotSent`, `OutcomeUnknown`, neither with a cause."""
+        own: AdapterError = OutcomeUnknown(f"Discord's answer could not be read: {LOOK}.")
+        self._transport = self._transport or transport()
+        try:
+            request = httpx.Request(method, self._base + path, headers=self._headers, json=body, extensions={"timeout": _TIMEOUTS})
+            async with under_way("Discord"):
+                response = await self._transport.handle_async_request(request)
+                try:
+                    return Answer(response.status_code, response.headers, _json(await _bounded(response), self._secret))
+                finally:
+                    await response.aclose()
+        except AdapterError as error:
+            own = error
+        except Exception:  # noqa: S110 - `own` says it, without the cause
+            pass
+        own.__cause__ = own.__context__ = None
+        raise own
+
+    async def look(self, path: str) -> Answer:
+        """A GET for `find` and `read`. Raises `OutcomeUnknown` where nothing was seen."""
+        try:
+            return await self.call("GET", path)
+        except NotSent as error:
+            raise OutcomeUnknown(str(error)) from None
+
+    async def ask(self, path: str) -> Answer:
+        """A GET for `check`. Raises `NotSent` where nothing was learnt."""
+        try:
+            return await self.call("GET", path)
+        except OutcomeUnknown as error:
+            raise NotSent(str(error)) from None
+
+    async def aclose(self) -> None:
+        if self._transport is not None:
+            await self._transport.aclose()
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            raise OutcomeUnknown(f"Discord's answer was far too long: {LOOK}.")
+    return bytes(body)
+
+
+def _json(body: bytes, secret: bytes) -> Any:
+    """The JSON value without the secret, which an answer may quote; None where it is none."""
+    try:
+        return json.loads(body.replace(secret, b"..."))
+    except (ValueError, RecursionError):
+        return None
+
+
+def refusal(answer: Answer) -> AdapterError:
+    """What an answer that is no success means; codes as on Discord's page `opcodes-and-status-codes.mdx`."""
+    why = quoted(_why(answer)) if answer.code is not None else ""
+    if answer.status == 429 or answer.code in SLOWED:
+        return NotSent("Discord asks to wait before the next message.", _seconds(answer))
+    if answer.code is None or answer.status not in {400, 401, 403, 404}:
+        return OutcomeUnknown(f"Discord answered with status {answer.status}: {LOOK}.")
+    if answer.code in REFUSED:
+        return Rejected(f"Discord refused the message ({why}): change the text.")
+    if answer.code in FORBIDDEN or answer.status != 400:
+        return NeedsOperator(f"Discord does not let us post ({why}): mend the credential, the channel or the permissions.")
+    return OutcomeUnknown(f"Discord answered {why} with code {answer.code}: {LOOK}.")
+
+
+def object_of(answer: Answer) -> Mapping[str, Any]:
+    """What a GET for `check` gave. Raises `NeedsOperator`, or `NotSent` where nothing was learnt."""
+    if answer.status == 200 and isinstance(answer.said, dict):
+        return answer.said
+    error = refusal(answer)
+    raise error if isinstance(error, NeedsOperator | NotSent) else NotSent(f"Discord did not tell (status {answer.status}): try later.")
+
+
+def _why(answer: Answer) -> str:
+    """The message, with the first detail beneath `errors`, however its codes are typed."""
+    detail, depth = answer.said.get("errors"), 0
+    while isinstance(detail, dict) and detail and depth < 8:
+        inner = detail.get("_errors")
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+            return f"{answer.said['message']}: {inner[0].get('message')}"
+        detail, depth = next(iter(detail.values())), depth + 1
+    return str(answer.said["message"])
+
+
+def _seconds(answer: Answer) -> float | None:
+    """How long to wait, at most a day: the body's `retry_after` (a float), else a header."""
+    body = answer.said.get("retry_after") if isinstance(answer.said, dict) else None
+    for one in (body, answer.headers.get("retry-after"), answer.headers.get("x-ratelimit-reset-after")):
+        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,20})?", str(one)):
+            return min(float(str(one)), 86400.0)
+    return None
+
+
+def literal(text: str) -> str:
+    """The text with Discord's markup escaped by backslashes; links and the permalink slot stay, or they would break."""
+    return _MARKUP.sub(lambda match: match[0] if match["keep"] else f"\\{match[0]}" if match["mark"] else f"{match[0]}\\", text)
+
+
+def render(message: Message) -> Rendering:
+    """Cut at 2000 as counted after escaping. Raises `Unsupported`."""
+    if re.search(r"[\ud800-\udfff]", message.text):
+        raise Unsupported("The text holds half a character (a lone surrogate), which cannot be sent: take it out.")
+    text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", re.sub(r"\r\n?", "\n", message.text))
+    room = "x" * message.permalink_room
+    within = text.strip() and utf16_length(text) <= MAX_PARTS * MAX_LENGTH
+    parts = split(text, lambda part: utf16_length(literal(part).replace(PERMALINK_SLOT, room)) <= MAX_LENGTH) if within else []
+    if not 1 <= len(parts) <= MAX_PARTS:
+        raise Unsupported(f"Discord is sent 1 to {MAX_PARTS} messages of {MAX_LENGTH} characters: write or shorten the text.")
+    return Rendering(tuple(Part(literal(part)) for part in parts))
+
+
+def web_of(base_url: str, guild: str, channel: str) -> str:
+    """How the permalink of each message in that channel begins."""
+    return f"{base_url.rstrip('/') or HOST}/channels/{guild}/{channel}/"
+
+
+def is_id(said: object) -> bool:
+    """Whether it is a snowflake as Discord writes it: a string of digits."""
+    return isinstance(said, str) and _ID.fullmatch(said) is not None
+
+
+def owned(permalink: str, web: str) -> bool:
+    return permalink.startswith(web) and is_id(permalink.removeprefix(web))
+
+
+def message_id(receipt: Receipt, web: str) -> str | None:
+    """The message's id; a post made by hand may have its URL only."""
+    known = receipt.remote_id or (receipt.permalink.removeprefix(web) if owned(receipt.permalink, web) else "")
+    return known if is_id(known) else None
+
+
+def receipt_of(answer: Answer, channel: str, author: str, web: str) -> Receipt:
+    """The receipt of a message that was just posted. Raises what the answer means where it is none of ours."""
+    if answer.status != 200:
+        raise refusal(answer)
+    said = answer.said if isinstance(answer.said, dict) else {}
+    if not is_id(said.get("id")) or said.get("channel_id") != channel or author_of(said) != author:
+        raise OutcomeUnknown(f"Discord's answer does not show a message of ours in channel {channel}: {LOOK}.")
+    return Receipt(said["id"], web + said["id"])
+
+
+def author_of(said: Mapping[str, Any]) -> object:
+    """Who posted it: the webhook's id where a webhook did, else the user's."""
+    author = said.get("author")
+    return said.get("webhook_id") or (author.get("id") if isinstance(author, dict) else None)
+
+
+def compared(answer: Answer, part: Part, author: str, eyes: str) -> ReadBack:
+    """A message that was asked for by its id against the part. Raises `OutcomeUnknown` where the look failed."""
+    if answer.status == 404 and answer.code == UNKNOWN_MESSAGE:
+        return ReadBack("missing", f"The message is gone, as {eyes} sees it.")
+    if answer.status != 200 or not isinstance(answer.said, dict) or not isinstance(answer.said.get("content"), str):
+        raise OutcomeUnknown(f"Discord did not show the message (status {answer.status}): look yourself.")
+    content = answer.said["content"]
+    if author_of(answer.said) != author:
+        return ReadBack("altered", "The message was posted by another account.")
+    if content != part.text:
+        return ReadBack("altered", f"Discord shows another text, which begins {quoted(content, 80)}.")
+    return ReadBack("seen", f"As {eyes} sees it; nobody can look without logging in.")

@@ -1,0 +1,87 @@
+"""How a text becomes Markdown that Reddit shows literally, and how its answers are read. Pure; nothing here asks Reddit.
+
+Rules kept here: no character of the text is dropped but indentation and surplus blank lines; links stay whole and clickable;
+`u/name` and `r/name` get a space that a reader sees. What is markup follows reddit/snudown (f4c7a9c, `src/markdown.c`,
+`src/autolink.c`); only what CommonMark, too, lets one escape is escaped.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import pairwise
+from typing import Final
+
+from adapters.contract import PERMALINK_SLOT
+from adapters.text import URL
+
+_LINK: Final = re.compile(rf"{re.escape(PERMALINK_SLOT)}|{URL.pattern}|(?<![^\W_])www\.[^\s<>\"]+")
+_MARKUP: Final = re.compile(r"[\\*`~^\[\]<>|]|(?<![^\W_])_|_(?![^\W_])|&(?=#?[0-9A-Za-z]+;)")
+_NAMES: Final = re.compile(r"(?<![^\W_])([ur]/)(?=[A-Za-z0-9][A-Za-z0-9_])", re.IGNORECASE)
+_LINE_START: Final = re.compile(r"^(\d*)(?=[#+.)-])(?:(?<!\d)(?=#|[+-](?:\s|$)|--)|(?<=\d)(?=[.)](?:\s|$)))")
+_HARMLESS_TAIL: Final = re.compile(r"[)\"']?[?!.,]*(?:\s|$)")
+_ESCAPES: Final = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
+
+
+def literal(text: str) -> str:
+    """Markdown that shows the text as it is: every line a line, nothing bold, quoted, listed or linked but its own URLs."""
+    lines = [_line(line.strip()) for line in re.split(r"\r\n|\r|\n", text)]
+    joined = lines[0]
+    for before, after in pairwise(lines):
+        # two spaces break a line; a row of = would make the line above a heading
+        joint = "\n" if not before or not after else "\n\n" if re.fullmatch("=+", after) else "  \n"
+        joined += joint + after
+    return re.sub(r"\n{3,}", "\n\n", joined).strip()
+
+
+def _line(line: str) -> str:
+    shown, at = "", 0
+    for match in _LINK.finditer(line):
+        link = match[0] if match[0] == PERMALINK_SLOT else _trimmed(match[0])
+        shown += _escaped(line[at : match.start()])
+        if link == PERMALINK_SLOT and shown[-1:].isalnum():
+            shown += " "
+        at = match.start() + len(link)
+        # a link ends where whitespace begins, but for a little punctuation: whatever else follows would become part of it
+        shown += link if _HARMLESS_TAIL.match(line, at) else f"{link} "
+    return _LINE_START.sub(r"\1\\", shown + _escaped(line[at:]))
+
+
+def _escaped(words: str) -> str:
+    return _MARKUP.sub(r"\\\g<0>", _NAMES.sub(r"\1 ", words))
+
+
+def _trimmed(url: str) -> str:
+    """Without what belongs to the sentence around it: closing punctuation, quotes, brackets that were not opened inside."""
+    while url[-1] in "*_~`'\".,;:!?" or (url[-1] in ")]}" and url.count(url[-1]) > url.count("([{"[")]}".index(url[-1])])):
+        url = url[:-1]
+    return url
+
+
+def same_text(wanted: str, shown: object) -> bool:
+    """Whether Reddit's `shown` is what we sent, with or without the entities that it puts where `raw_json` is missing."""
+    if not isinstance(shown, str):
+        return False
+    return _settled(wanted) in (_settled(shown), _settled(re.sub("|".join(_ESCAPES), lambda match: _ESCAPES[match[0]], shown)))
+
+
+def _settled(text: str) -> str:
+    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join(line.rstrip() for line in lines).strip()
+
+
+def dig(value: object, *keys: str | int) -> object:
+    """What lies under the keys and indices, None where something on the way is not there."""
+    for key in keys:
+        if isinstance(key, int):
+            value = value[key] if isinstance(value, list) and len(value) > key else None
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def pause(words: str) -> float | None:
+    """Seconds that a RATELIMIT tells one to wait: "try again in 9 minutes", "Take a break for 30 seconds"."""
+    found = re.search(r"(\d{1,5}) ?(millisecond|second|minute|hour)", words)
+    units = {"millisecond": 0.001, "second": 1.0, "minute": 60.0, "hour": 3600.0}
+    return max(int(found[1]) * units[found[2]], 1.0) if found else None

@@ -1,0 +1,126 @@
+"""Announcements: create, read, follow, revise, approve, cancel."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app.api.access import Caller, Ctx, once
+from app.api.models import AnnouncementIn, WordingIn
+from app.domain.announcement import Kind
+from app.domain.approval import Approval, ApprovalRefused
+from app.domain.incident import Facts
+from app.services import act, announce, approve, links, views
+from app.services.announce import Submission
+from app.services.context import Context, Refused, seeded_id
+from app.store import announcements as store
+from app.store import timeline
+
+router = APIRouter(prefix="/v1/announcements", tags=["announcements"])
+
+FINISHED = {"sent", "cancelled"}
+
+
+@router.post("", status_code=202)
+async def create(body: AnnouncementIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
+    """Accepts a canonical update, renders it for every destination, and asks the reviewers. Nothing is sent before two people sign."""
+    existing = isinstance(body.incident, str)
+    facts = Facts("", "", "") if isinstance(body.incident, str) else body.incident.facts(ctx.settings)
+    submission = Submission(facts, Kind(body.kind), body.wording(), body.incident if existing else "")  # type: ignore[arg-type]
+
+    async def work(seed: str) -> dict[str, Any]:
+        id_ = await announce.announce(ctx, submission, caller, seeded_id("an", seed) if seed else "")
+        return await views.announcement(ctx, id_)
+
+    return await once(request, ctx, caller, work, 202)
+
+
+@router.get("")
+async def listed(
+    ctx: Ctx, caller: Caller, incident: str = "", before: str = "", limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> dict[str, Any]:
+    """Newest first; `next` is the cursor of the following page."""
+    async with ctx.database.read() as tx:
+        rows = await store.list_announcements(tx, incident, before, limit + 1)
+    items = [{"id": r.id, "incident": r.incident, "kind": r.kind, "state": r.state, "revision": r.revision} for r in rows[:limit]]
+    return {"items": items, "next": items[-1]["id"] if len(rows) > limit else None}
+
+
+@router.get("/{announcement_id}")
+async def read(announcement_id: str, ctx: Ctx, caller: Caller) -> dict[str, Any]:
+    """State, renderings, findings, approvals, deliveries with attempts and receipts."""
+    return await views.announcement(ctx, announcement_id)
+
+
+@router.get("/{announcement_id}/approval-request")
+async def approval_request(announcement_id: str, ctx: Ctx, caller: Caller, person: str = "") -> dict[str, Any]:
+    """The manifest's exact bytes and all that a signer has to see; for signing without a link."""
+    async with ctx.database.read() as tx:
+        row = await announce.existing(tx, announcement_id)
+        return await links.request_for(ctx, tx, row, row.digest, person) | {"nonce": secrets.token_urlsafe(16)}
+
+
+@router.post("/{announcement_id}/approvals")
+async def sign(announcement_id: str, request: Request, ctx: Ctx, caller: Caller) -> Response:
+    """Takes one signed decision (docs/approval-format.md). The signature is what counts; the token only opens the door."""
+    raw = await request.body()
+
+    async def work(_seed: str) -> dict[str, Any]:
+        return await decide(ctx, announcement_id, raw)
+
+    return await once(request, ctx, caller, work)
+
+
+async def decide(ctx: Context, announcement_id: str, raw: bytes) -> dict[str, Any]:
+    """Parses an approval and hands it to the service. Raises `Refused`."""
+    try:
+        approval = Approval.from_json(raw)
+    except ApprovalRefused as error:
+        raise Refused(422, "This is no approval.", str(error)) from error
+    outcome = await approve.decide(ctx, announcement_id, approval)
+    return {"decision": outcome.decision, "state": outcome.state, "missing": outcome.missing}
+
+
+@router.post("/{announcement_id}/revisions", status_code=202)
+async def revise(announcement_id: str, body: WordingIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
+    """Makes a new revision; every approval of the one before is void."""
+
+    async def work(_seed: str) -> dict[str, Any]:
+        await announce.revise(ctx, announcement_id, body.wording(), caller)
+        return await views.announcement(ctx, announcement_id)
+
+    return await once(request, ctx, caller, work, 202)
+
+
+@router.post("/{announcement_id}/cancel")
+async def cancel(announcement_id: str, request: Request, ctx: Ctx, caller: Caller) -> Response:
+    """Ends it, while nothing has begun to go out."""
+
+    async def work(_seed: str) -> dict[str, Any]:
+        await act.cancel(ctx, announcement_id, caller)
+        return await views.announcement(ctx, announcement_id)
+
+    return await once(request, ctx, caller, work)
+
+
+@router.get("/{announcement_id}/events", response_class=EventSourceResponse)
+async def events(
+    announcement_id: str, ctx: Ctx, caller: Caller, last_event_id: Annotated[int, Header(ge=0)] = 0
+) -> AsyncIterator[ServerSentEvent]:
+    """Every change as it happens, from the first on or after `Last-Event-ID`; ends when the announcement is sent or cancelled."""
+    after = last_event_id
+    while True:
+        async with ctx.database.read() as tx:
+            row = await announce.existing(tx, announcement_id)
+            news = await timeline.entries(tx, announcement=announcement_id, after=after)
+        for entry in news:
+            after = entry.seq
+            yield ServerSentEvent(data=views.entry(entry), event=entry.event, id=str(entry.seq))
+        if not news and row.state in FINISHED:
+            return
+        if not news:
+            await ctx.database.changed(1.0)

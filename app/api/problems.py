@@ -1,0 +1,68 @@
+"""Problem details (RFC 9457): every refusal says what is wrong and what to do; nothing internal is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from app.services.context import Refused
+
+log = structlog.get_logger(__name__)
+
+CallNext = Callable[[Request], Awaitable[Response]]
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(
+    status: int, title: str, detail: str = "", errors: Sequence[dict[str, str]] = (), headers: dict[str, str] | None = None
+) -> Response:
+    """A problem document; `errors` lists every wrong field as `{"field", "message"}`."""
+    body: dict[str, Any] = {"type": "about:blank", "status": status, "title": title, "detail": detail}
+    if errors:
+        body["errors"] = list(errors)
+    return Response(json.dumps(body), status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Turns every error of the application into a problem document."""
+
+    @app.exception_handler(Refused)
+    async def _refused(_request: Request, error: Refused) -> Response:
+        return problem(error.status, error.title, error.detail, error.errors)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+        errors = [{"field": _field(e["loc"]), "message": _message(e)} for e in error.errors()]
+        return problem(422, "Some fields are wrong.", "Mend every field listed in `errors`; nothing was accepted.", errors)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, error: HTTPException) -> Response:
+        return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(request: Request, error: Exception) -> Response:
+        log.error("request-failed", path=request.url.path.split("/approve/")[0], exc_info=error)
+        return problem(500, "Tocsin failed to do this.", "Nothing was half-done. Look at the log, and try again.")
+
+
+def _field(location: Sequence[Any]) -> str:
+    """`incident.name` instead of `body → incident → IncidentIn → name`."""
+    names = [str(part) for part in location[1:] if not str(part).startswith(("IncidentIn", "function-", "constrained-", "str"))]
+    return ".".join(names) or "body"
+
+
+def _message(error: Any) -> str:
+    known = {
+        "extra_forbidden": "Unknown field. Perhaps it is misspelt.",
+        "missing": "This field is needed.",
+        "json_invalid": "The body is not valid JSON.",
+    }
+    message = known.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
+    return message.encode("utf-8", "replace").decode()

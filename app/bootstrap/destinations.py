@@ -1,0 +1,159 @@
+"""`destinations.toml`: which accounts there are. Every mistake in it is named at once, with the destination and what to write.
+
+Secrets are never in the file: they come from `TOCSIN_<ID>_<FIELD>`, or from the file that `TOCSIN_<ID>_<FIELD>_FILE` names.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from adapters.contract import Config, Role
+from adapters.registry import AdapterClass, UnknownPlatform, load
+from app.bootstrap.configuration import ConfigurationError, read_secret_file
+from app.services.context import Destination
+from app.settings import Settings
+
+COMMON = {"id", "platform", "role", "account", "base_url", "fallback", "on_unknown"}
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+def load_destinations(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, Destination]:
+    """All destinations by id, in the order of the file. Raises `ConfigurationError`."""
+    try:
+        data = tomllib.loads(settings.destinations.read_text())
+    except FileNotFoundError:
+        raise ConfigurationError([f"There is no {settings.destinations}. Copy destinations.example.toml and edit it."]) from None
+    except (OSError, ValueError) as error:
+        raise ConfigurationError([f"{settings.destinations}: {error}"]) from error
+    problems: list[str] = [f"{settings.destinations}: unknown `{key}`; write [[destination]]." for key in data if key != "destination"]
+    found: dict[str, Destination] = {}
+    for entry in data.get("destination", []):
+        one = _Entry(entry, settings, environ).read(problems)
+        if one and one.id in found:
+            problems.append(f"Destination {one.id} stands twice; ids are unique.")
+        elif one:
+            found[one.id] = one
+    problems += _primaries(found)
+    if problems:
+        raise ConfigurationError(problems)
+    return found
+
+
+def _primaries(found: Mapping[str, Destination]) -> list[str]:
+    primaries = [d for d in found.values() if d.role is Role.PRIMARY]
+    problems = [] if len(primaries) == 1 else [f"There must be exactly one destination with role primary; there are {len(primaries)}."]
+    problems += [
+        f"Destination {destination.id}: a primary must be readable without login, and this one is not."
+        for destination in [*primaries, *(d for d in found.values() if d.fallback)]
+        if not destination.adapter.limits.public
+    ]
+    return problems
+
+
+class _Entry:
+    """One `[[destination]]` on its way to a destination."""
+
+    def __init__(self, entry: Mapping[str, Any], settings: Settings, environ: Mapping[str, str]) -> None:
+        self.entry, self.settings, self.environ = entry, settings, environ
+        self.id = str(entry.get("id", ""))
+
+    def read(self, problems: list[str]) -> Destination | None:
+        """The destination, or None where something is wrong; then `problems` has grown."""
+        mine: list[str] = []
+        if not _ID.fullmatch(self.id):
+            mine.append(f"A destination's id is lower-case letters, digits and hyphens, not {self.id!r}.")
+        adapter_class = self._adapter_class(mine)
+        if adapter_class and not mine:
+            config = self._config(adapter_class, mine)
+            if not mine:
+                try:
+                    adapter = adapter_class(config)
+                except ValueError as error:
+                    mine.append(f"Destination {self.id}: {error}")
+                else:
+                    return Destination(config, adapter, int(self.entry.get("fallback", 0)), str(self.entry.get("on_unknown", "ask")))
+        problems += mine
+        return None
+
+    def _adapter_class(self, problems: list[str]) -> AdapterClass | None:
+        try:
+            return load(str(self.entry.get("platform", "")))
+        except UnknownPlatform as error:
+            problems.append(f"Destination {self.id}: {error}")
+            return None
+
+    def _config(self, adapter_class: AdapterClass, problems: list[str]) -> Config:
+        declared = {field.name: field for field in adapter_class.fields}
+        problems += [
+            f"Destination {self.id}: unknown `{name}`; {adapter_class.platform} has {', '.join(declared)}."
+            for name in sorted(self.entry.keys() - COMMON - declared.keys())
+        ]
+        fields: dict[str, str] = {}
+        secrets: dict[str, SecretStr] = {}
+        for name, field in declared.items():
+            if field.secret:
+                value = self._secret(name, field.required, problems)
+                if name in self.entry:
+                    problems.append(f"Destination {self.id}: `{name}` is a secret; put it into {self._variable(name)}.")
+                secrets[name] = SecretStr(value)
+            else:
+                fields[name] = _plain(self.entry.get(name, field.default))
+                if field.required and not fields[name]:
+                    problems.append(f"Destination {self.id}: `{name}` is missing ({field.help}).")
+        config = Config(
+            self.id,
+            adapter_class.platform,
+            self._role(problems),
+            str(self.entry.get("account", "")),
+            str(self.entry.get("base_url", "")).rstrip("/") or (self.settings.public_url if adapter_class.platform == "banner" else ""),
+            fields,
+            secrets,
+        )
+        self._stays_in_drill(config, problems)
+        return config
+
+    def _secret(self, name: str, required: bool, problems: list[str]) -> str:
+        variable = self._variable(name)
+        if variable in self.environ:
+            return self.environ[variable]
+        if f"{variable}_FILE" in self.environ:
+            return read_secret_file(variable, self.environ, problems)
+        if required:
+            problems.append(f"Destination {self.id}: the secret {variable} (or {variable}_FILE) is missing.")
+        return ""
+
+    def _variable(self, name: str) -> str:
+        return f"TOCSIN_{self.id}_{name}".upper().replace("-", "_")
+
+    def _role(self, problems: list[str]) -> Role:
+        try:
+            return Role(str(self.entry.get("role", "")))
+        except ValueError:
+            problems.append(f"Destination {self.id}: role must be one of {', '.join(Role)}.")
+            return Role.POINTER
+
+    def _stays_in_drill(self, config: Config, problems: list[str]) -> None:
+        reached = urlsplit(config.base_url).hostname or config.fields.get("host", "")
+        if self.settings.drill and config.platform != "manual" and not _loopback(reached):
+            problems.append(f"Destination {self.id}: a drill reaches stand-ins on this machine only; set `base_url` to one.")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

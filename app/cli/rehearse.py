@@ -1,0 +1,90 @@
+"""rehearse: the whole main job against the built-in stand-ins, with a readable end, and `--keep` to play on by hand."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.cli.client import put_json
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there.")
+@click.option("--keep", is_flag=True, help="Leave stand-ins and server running, and print how to play on by hand.")
+@click.option("--pointers", default=0, show_default=True, help="More Telegram channels to point from.")
+def rehearse(as_json: bool, keep: bool, pointers: int) -> None:
+    """Run the whole main job, for real, against built-in stand-ins of the platforms. Nothing leaves this machine."""
+    from app.rehearsal import play
+    from app.rehearsal.report import judge, table
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    with tempfile.TemporaryDirectory(prefix="tocsin-rehearsal-") as folder:
+        say("Starting the stand-ins and a server …")
+        try:
+            with play.stage(Path(folder), pointers=pointers) as stage:
+                result = _play(stage, say)
+                matched = judge(result, stage.state())
+                if as_json:
+                    put_json(result)
+                else:
+                    table(result, matched)
+                if keep:
+                    _play_on(stage, say)
+        except play.RehearsalFailed as error:
+            raise click.ClickException(str(error)) from error
+    if not matched:
+        raise click.ClickException("Not every post is there as it was approved.")
+
+
+def _play(stage: Any, say: Any) -> dict[str, Any]:
+    from app.rehearsal import play
+    from app.rehearsal.report import result
+
+    accepted = play.submit(stage, say)
+    links = play.await_links(stage, accepted["id"], say)
+    for person, link in links.items():
+        play.sign(stage, person, link, say)
+    shown = play.await_end(stage, accepted["id"], say)
+    banner = stage.http.get("/banner.json").json()
+    incident = stage.http.get(f"/v1/incidents/{shown['incident']['id']}").json()
+    return result(shown, banner, incident)
+
+
+def _play_on(stage: Any, say: Any) -> None:
+    from app.rehearsal import play
+
+    quiet = lambda _text: None  # noqa: E731
+    accepted = play.submit(
+        stage, quiet, incident={"name": "Played by hand"}, text="If you used Example Web, wait for our next update here."
+    )
+    links = play.await_links(stage, accepted["id"], quiet)
+    person, link = next(iter(links.items()))
+    say(f"""
+Everything keeps running; Ctrl-C ends it. Play on by hand:
+
+  Timelines of the stand-ins, mails too:  {stage.stand_ins["main"]}/
+  Banner:                                 {stage.house.url}/banner.html
+
+  A second announcement waits for its signatures. The link of {person}:
+    {link}
+  Sign it (you may play both persons; the keys lie in {stage.house.folder}):
+    tocsin approve {link} --key {stage.house.key(person)}
+
+  Submit one of your own; its mails with the links show among the timelines:
+    curl -sS {stage.house.url}/v1/announcements -H 'Authorization: Bearer {stage.house.token}' \\
+      -H 'Content-Type: application/json' -d '{{"incident": {{"name": "My incident"}}, "text": "If you used Example Web, do this now."}}'
+
+  Move the clock, so that follow-ups come due:
+    curl -sS {stage.house.url}/v1/drill/clock -H 'Authorization: Bearer {stage.house.token}' \\
+      -H 'Content-Type: application/json' -d '{{"ahead_seconds": 3600}}'
+""")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        say("Ended.")

@@ -1,0 +1,133 @@
+"""The manifest: the exact bytes of a revision that people sign and that the dispatcher sends from.
+
+Canonical JSON (RFC 8785); its SHA-256, written `sha256:<hex>`, is the digest. Parsing is strict: bytes that are not the
+canonical form of themselves are refused, so that one manifest has one digest. Renderings are stored here and never made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import rfc8785
+
+from adapters.contract import Part, Receipt, Rendering, Role
+from app.domain.announcement import Answers, Kind, Override
+from app.domain.incident import Facts
+
+FORMAT = "tocsin-manifest/1"
+
+
+class ManifestError(ValueError):
+    """These bytes are not a manifest: not canonical, or a field is missing or of the wrong form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One post to be made: `full` for every role but pointers, `pointer` for those; a fallback primary has both."""
+
+    id: str  # the destination's
+    platform: str
+    role: Role
+    account: str
+    full: Rendering | None = None
+    pointer: Rendering | None = None
+    reply_to: Receipt | None = None
+    on_unknown: str = "ask"
+
+    @property
+    def rendering(self) -> Rendering:
+        """What this post says in its planned role."""
+        chosen = self.pointer if self.role is Role.POINTER else self.full
+        if chosen is None:
+            raise ManifestError(f"Destination {self.id} has no rendering for its role {self.role}.")
+        return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that two people stand behind. Times are ISO 8601 in UTC; `not_before`/`not_after` "" where open."""
+
+    environment: str
+    announcement: str
+    revision: int
+    kind: Kind
+    incident: Facts
+    author: str
+    submitted_by: str
+    text: str
+    answers: Answers
+    destinations: tuple[Planned, ...]
+    primaries: tuple[str, ...]
+    overrides: tuple[Override, ...]
+    not_before: str
+    not_after: str
+    banner_until: str
+    roster_version: int
+    created_at: str
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes."""
+        data = asdict(self) | {"format": FORMAT}
+        return rfc8785.dumps(_plain(data))
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Manifest:
+        """The manifest that these canonical bytes are; raises `ManifestError`."""
+        try:
+            data = json.loads(raw)
+            canonical, form = rfc8785.dumps(data) == raw, data.pop("format")
+            manifest = _manifest(data)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ManifestError(f"Not a manifest: {error}") from error
+        if not canonical or form != FORMAT:
+            raise ManifestError(f"The manifest is not in the canonical form of {FORMAT}.")
+        return manifest
+
+    @property
+    def primary(self) -> str:
+        """The destination that carries the full text, or "" where only a banner or the team is told."""
+        return self.primaries[0] if self.primaries else ""
+
+
+def digest(manifest: bytes) -> str:
+    """What people approve: `sha256:` and 64 hexadecimal digits."""
+    return "sha256:" + hashlib.sha256(manifest).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.value if isinstance(value, Role | Kind) else value
+
+
+def _rendering(data: Mapping[str, Any] | None) -> Rendering | None:
+    return Rendering(tuple(Part(**part) for part in data["parts"])) if data else None
+
+
+def _planned(data: dict[str, Any]) -> Planned:
+    changed: dict[str, Any] = {
+        "role": Role(data["role"]),
+        "full": _rendering(data["full"]),
+        "pointer": _rendering(data["pointer"]),
+        "reply_to": Receipt(**data["reply_to"]) if data["reply_to"] else None,
+    }
+    return Planned(**(data | changed))
+
+
+def _manifest(data: dict[str, Any]) -> Manifest:
+    facts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data["incident"].items()}
+    changed: dict[str, Any] = {
+        "kind": Kind(data["kind"]),
+        "incident": Facts(**facts),
+        "answers": Answers(**data["answers"]),
+        "destinations": tuple(_planned(entry) for entry in data["destinations"]),
+        "primaries": tuple(data["primaries"]),
+        "overrides": tuple(Override(**entry) for entry in data["overrides"]),
+    }
+    return Manifest(**(data | changed))

@@ -1,0 +1,47 @@
+"""From one canonical text to what each role says; the platform's own form is then the adapter's `render`.
+
+A pointer says, in one line, who is affected and what to do; where the full text and all further updates are; and that this
+destination is not monitored for now. It holds one slot, filled with the permalink after the primary has posted.
+"""
+
+from __future__ import annotations
+
+import re
+
+from adapters.contract import PERMALINK_SLOT, Message, Role
+from app.domain.announcement import TITLES, Answers, Kind
+from app.domain.incident import Facts
+
+DRILL_MARK = "[DRILL] "
+
+
+def title(kind: Kind, facts: Facts) -> str:
+    """One line for platforms and mails that have a title."""
+    return f"{TITLES[kind]}: {facts.name}"
+
+
+def sentence(text: str) -> str:
+    """The same words on one line, closed like a sentence."""
+    line = re.sub(r"\s+", " ", text).strip()
+    return line if not line or line[-1] in ".!?…。！？" else line + "."
+
+
+def one_line(kind: Kind, facts: Facts, answers: Answers) -> str:
+    """Who is affected and what to do, for a reader who never clicks; the incident's title where no answer was given."""
+    told = " ".join(filter(None, (sentence(answers.affected), sentence(answers.if_affected))))
+    return told or sentence(title(kind, facts))
+
+
+def pointer_text(kind: Kind, facts: Facts, answers: Answers, monitored: bool = False) -> str:
+    """The text of a pointer, with the slot in place."""
+    lines = [one_line(kind, facts, answers), f"Full text and all further updates, only here: {PERMALINK_SLOT}"]
+    if not monitored:
+        lines.append("This channel is not monitored for now.")
+    return "\n\n".join(lines)
+
+
+def message(role: Role, kind: Kind, facts: Facts, answers: Answers, text: str, *, drill: bool, monitored: bool = False) -> Message:
+    """What a destination of that role is to say. In a drill every text begins with its mark (Hawaii, 2018)."""
+    body = pointer_text(kind, facts, answers, monitored) if role is Role.POINTER else text
+    mark = DRILL_MARK if drill else ""
+    return Message(text=mark + body, title=mark + title(kind, facts), drill=drill)

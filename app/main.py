@@ -1,0 +1,75 @@
+"""The ASGI application and the one process that serves it: API, pages, broadcasts and the loop together.
+
+One process is one process: Granian is embedded, since its usual main process would leave a worker alive and posting when killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from granian.server.embed import Server
+
+from app.api import announcements, incidents, problems
+from app.api.access import Tokens
+from app.bootstrap import House, open_house
+from app.services.context import Context
+from app.settings import Settings
+from app.web import routes
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY = 1024 * 1024
+
+
+def application(ctx: Context, tokens: Tokens) -> FastAPI:
+    """The application over an open house."""
+    app = FastAPI(title="Tocsin", version="1", description=__doc__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    app.state.ctx, app.state.tokens = ctx, tokens
+    problems.install(app)
+    for router in (announcements.router, incidents.router, routes.router):
+        app.include_router(router)
+
+    @app.middleware("http")
+    async def _limit_body(request: Request, call_next: problems.CallNext) -> Response:
+        length = request.headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MAX_BODY or (request.headers.get("transfer-encoding") and request.method != "GET"):
+            return problems.problem(413, "The body is too large, or its length is not given.", f"Send at most {MAX_BODY // 1024} KiB.")
+        return await call_next(request)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> Response:
+        async with ctx.database.read() as tx:
+            await tx.exec_driver_sql("SELECT 1")
+        return Response('{"status":"ready"}', media_type="application/json")
+
+    return app
+
+
+async def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then lets what is under way finish. Raises `ConfigurationError` before anything is opened."""
+    async with open_house(settings) as house:
+        await _serve(house)
+
+
+async def _serve(house: House) -> None:
+    settings = house.ctx.settings
+    app = application(house.ctx, house.tokens)
+    server = Server(app, address=settings.host, port=settings.port, interface="asgi", log_enabled=False)  # type: ignore[arg-type]
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    serving = asyncio.ensure_future(server.serve())
+    log.info("serving", url=settings.public_url, environment=settings.environment.value, destinations=len(house.ctx.destinations))
+    waiting = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not serving.done():
+        server.stop()  # type: ignore[no-untyped-call]
+    await serving

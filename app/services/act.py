@@ -1,0 +1,82 @@
+"""What a person does about an announcement under way: cancel it, retry a delivery, mark one as posted, leave one out."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.contract import Receipt
+from app.domain.announcement import CANCELLABLE, AnnouncementState
+from app.domain.delivery import DeliveryState, Event, Impossible
+from app.domain.followup import FollowUpState
+from app.services.announce import existing
+from app.services.context import Context, Refused
+from app.store import announcements as store
+from app.store import deliveries, follow_ups, timeline
+from app.store.deliveries import DeliveryRow
+
+
+async def cancel(ctx: Context, announcement_id: str, by: str) -> None:
+    """Ends an announcement that has not begun to go out. Raises `Refused`."""
+    async with ctx.database.write() as tx:
+        row = await existing(tx, announcement_id)
+        if row.state == AnnouncementState.CANCELLED.value:
+            return
+        if AnnouncementState(row.state) not in CANCELLABLE:
+            raise Refused(409, f"The announcement is {row.state}.", "What has begun to go out cannot be cancelled; send a correction.")
+        await store.change_announcement(tx, row.id, state=AnnouncementState.CANCELLED.value, finished_at=ctx.now)
+        follow_up = await follow_ups.of_announcement(tx, row.id)
+        if follow_up:
+            await follow_ups.change(tx, follow_up.id, state=FollowUpState.CANCELLED.value)
+        await timeline.append(tx, ctx.now, by, "cancelled", incident=row.incident, announcement=row.id)
+
+
+async def retry(ctx: Context, delivery_id: str, by: str, looked: bool) -> None:
+    """Tries a failed delivery again; an unknown one only where the person has looked and it is not there. Raises `Refused`."""
+    async with ctx.database.read() as tx:
+        row = await _delivery(tx, delivery_id)
+    if row.state == DeliveryState.UNKNOWN.value and not looked:
+        raise Refused(
+            409,
+            "It may have been posted already.",
+            f"Look at {row.destination}. If it is there, mark it as posted with its URL; if not, retry with `looked: true`.",
+        )
+    await _act(ctx, delivery_id, Event.RETRIED, by, {"looked": looked})
+
+
+async def mark(ctx: Context, delivery_id: str, url: str, by: str) -> None:
+    """Takes a person's word that it was posted, with the URL of the post on that account. Raises `Refused`."""
+    async with ctx.database.read() as tx:
+        row = await _delivery(tx, delivery_id)
+    destination = ctx.destinations.get(row.destination)
+    if destination is None or not destination.adapter.owns(url):
+        raise Refused(422, f"That URL is no post on {row.destination}.", "Copy the post's own address, on that platform and account.")
+    await _act(ctx, delivery_id, Event.MARKED, by, {"url": url}, Receipt(url.rstrip("/").rsplit("/", 1)[-1], url))
+
+
+async def skip(ctx: Context, delivery_id: str, by: str) -> None:
+    """Leaves a destination out: sending to fewer needs one person. Raises `Refused`."""
+    await _act(ctx, delivery_id, Event.SKIPPED, by, {})
+
+
+async def _act(ctx: Context, delivery_id: str, event: Event, by: str, data: dict[str, object], receipt: Receipt | None = None) -> None:
+    async with ctx.database.write() as tx:
+        row = await _delivery(tx, delivery_id)
+        try:
+            await deliveries.settle(tx, row, event, ctx.now, receipt=receipt)
+        except Impossible as error:
+            raise Refused(409, f"The delivery is {row.state}.", "Read its state again; perhaps it went out meanwhile.") from error
+        announcement = await existing(tx, row.announcement)
+        run = announcement.runs + 1
+        await store.change_announcement(tx, announcement.id, state=AnnouncementState.SENDING.value, runs=run)
+        told = {"delivery": row.id, "destination": row.destination} | data
+        await timeline.append(
+            tx, ctx.now, by, f"delivery-{event.value}", incident=announcement.incident, announcement=announcement.id, data=told
+        )
+    await ctx.start_broadcast(announcement.id, row.digest, run)
+
+
+async def _delivery(tx: AsyncConnection, delivery_id: str) -> DeliveryRow:
+    row = await deliveries.get(tx, delivery_id)
+    if row is None:
+        raise Refused(404, "There is no such delivery.", "Its id looks like de_0123456789abcdefg; the announcement lists them.")
+    return row

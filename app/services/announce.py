@@ -1,0 +1,267 @@
+"""Announce and revise: from an author's words to a manifest that people can sign.
+
+Everything that a request asks for is committed before it is answered: incident, announcement, revision, the planned notices to
+reviewers. Nothing is sent from here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.contract import PERMALINK_SLOT, Receipt, Role
+from app.domain.announcement import REVISABLE, AnnouncementState, Answers, Kind, Override, Wording
+from app.domain.followup import FollowUpState
+from app.domain.incident import Facts, IncidentState, slug
+from app.domain.manifest import Manifest, Planned, digest
+from app.services import renderings
+from app.services.context import Context, Destination, Refused, new_id
+from app.store import announcements as store
+from app.store import approvals, deliveries, follow_ups, timeline
+from app.store.announcements import AnnouncementRow, IncidentRow
+from app.store.tables import announcements, incidents, iso, moment, revisions
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One request to announce: the incident's facts (its id where it exists already), the kind, the words."""
+
+    facts: Facts
+    kind: Kind
+    wording: Wording
+    incident: str = ""
+
+
+async def announce(ctx: Context, submission: Submission, by: str, announcement_id: str = "") -> str:
+    """Accepts a first revision and asks for approvals. Returns the announcement's id.
+
+    `by` is who called (`token:<name>`); a given `announcement_id` makes the call repeatable. Raises `Refused`.
+    """
+    async with ctx.database.write() as tx:
+        id_ = announcement_id or new_id("an", ctx.now)
+        if await store.announcement(tx, id_):
+            return id_
+        row = await _incident(ctx, tx, submission, by)
+        facts = _facts(row)
+        await _add(ctx, tx, row, id_, submission.kind, AnnouncementState.AWAITING_APPROVAL)
+        manifest = await write_revision(ctx, tx, row, facts, id_, 1, submission.kind, submission.wording, by)
+        await ask(ctx, tx, manifest, "approve")
+        return id_
+
+
+async def revise(ctx: Context, id_: str, words: Wording, by: str) -> None:
+    """Makes a new revision, which voids every approval of the one before. Raises `Refused`."""
+    async with ctx.database.write() as tx:
+        row = await existing(tx, id_)
+        if AnnouncementState(row.state) not in REVISABLE:
+            raise Refused(
+                409, f"The announcement is {row.state}.", "Only one that is not approved yet can be revised; send a correction instead."
+            )
+        incident = await store.incident(tx, row.incident)
+        assert incident is not None
+        revision = row.revision + 1
+        manifest = await write_revision(ctx, tx, incident, _facts(incident), id_, revision, Kind(row.kind), words, by)
+        await store.change_announcement(tx, id_, state=AnnouncementState.AWAITING_APPROVAL.value)
+        await ask(ctx, tx, manifest, "approve")
+
+
+async def draft(
+    ctx: Context, tx: AsyncConnection, incident: IncidentRow, kind: Kind, words: Wording, window: tuple[datetime, datetime]
+) -> str:
+    """Adds a pre-filled announcement to be sent within a window; nobody is asked to sign it yet. Returns its id."""
+    id_ = new_id("an", ctx.now)
+    await _add(ctx, tx, incident, id_, kind, AnnouncementState.DRAFT)
+    await write_revision(ctx, tx, incident, _facts(incident), id_, 1, kind, words, "tocsin", window)
+    return id_
+
+
+async def ask(ctx: Context, tx: AsyncConnection, manifest: Manifest, notice: str) -> None:
+    """Plans a notice with an approval link to every reviewer, and one to each internal destination."""
+    fingerprint = digest(manifest.to_bytes())
+    recipients = [person.id for person in ctx.read_roster().reviewers]
+    recipients += [f"destination:{destination.id}" for destination in ctx.with_role(Role.INTERNAL)]
+    for recipient in recipients:
+        await approvals.add_notice(tx, notice, manifest.announcement, fingerprint, recipient, ctx.now)
+
+
+async def existing(tx: AsyncConnection, id_: str) -> AnnouncementRow:
+    """The announcement, or `Refused` 404."""
+    row = await store.announcement(tx, id_)
+    if row is None:
+        raise Refused(404, "There is no such announcement.", "Its id looks like an_0123456789abcdefg.")
+    return row
+
+
+async def write_revision(
+    ctx: Context,
+    tx: AsyncConnection,
+    incident: IncidentRow,
+    facts: Facts,
+    id_: str,
+    revision: int,
+    kind: Kind,
+    words: Wording,
+    by: str,
+    window: tuple[datetime, datetime] | None = None,
+) -> Manifest:
+    """Renders, checks, and stores one immutable revision with its manifest."""
+    follow_up = await follow_ups.of_announcement(tx, id_)
+    if follow_up and follow_up.state != FollowUpState.OVERDUE.value:
+        window = (follow_up.opens, follow_up.closes)
+    chosen = _chosen(ctx, words)
+    planned = await _with_replies(ctx, tx, incident, facts, kind, words, chosen)
+    found = renderings.findings(facts, words, planned)
+    manifest = _manifest(ctx, facts, id_, revision, kind, words, planned, chosen, by, window)
+    raw = manifest.to_bytes()
+    await tx.execute(
+        revisions.insert().values(
+            digest=digest(raw),
+            announcement=id_,
+            revision=revision,
+            manifest=raw.decode(),
+            findings=renderings.as_json(found),
+            wording=dataclasses.asdict(words),
+            created_at=ctx.now,
+        )
+    )
+    window_row = {"not_before": moment(manifest.not_before), "not_after": moment(manifest.not_after)}
+    await store.change_announcement(tx, id_, digest=digest(raw), revision=revision, **window_row)
+    await timeline.append(
+        tx, ctx.now, by, "revision-submitted", incident=incident.id, announcement=id_, data={"revision": revision, "digest": digest(raw)}
+    )
+    return manifest
+
+
+def words_from(data: Mapping[str, object]) -> Wording:
+    """The wording of an earlier revision, as it was stored."""
+    plain = json.loads(json.dumps(data))
+    plain["answers"] = Answers(**plain["answers"])
+    plain["overrides"] = tuple(Override(**override) for override in plain["overrides"])
+    plain["destinations"] = tuple(plain["destinations"])
+    return Wording(**plain)
+
+
+def _manifest(
+    ctx: Context,
+    facts: Facts,
+    id_: str,
+    revision: int,
+    kind: Kind,
+    words: Wording,
+    planned: tuple[Planned, ...],
+    chosen: Sequence[Destination],
+    by: str,
+    window: tuple[datetime, datetime] | None,
+) -> Manifest:
+    opens, closes = window or (None, ctx.now + timedelta(hours=ctx.settings.send_window_hours))
+    fallbacks = sorted((d for d in chosen if d.fallback), key=lambda d: d.fallback)
+    return Manifest(
+        environment=ctx.settings.environment.value,
+        announcement=id_,
+        revision=revision,
+        kind=kind,
+        incident=facts,
+        author=words.author or by,
+        submitted_by=by,
+        text=words.text,
+        answers=words.answers,
+        destinations=planned,
+        primaries=tuple(d.id for d in chosen if d.role is Role.PRIMARY) + tuple(d.id for d in fallbacks),
+        overrides=words.overrides,
+        not_before=iso(opens) if opens else "",
+        not_after=iso(closes),
+        banner_until="" if words.clear_banner else iso((opens or ctx.now) + timedelta(hours=ctx.settings.banner_hours)),
+        roster_version=ctx.read_roster().version,
+        created_at=iso(ctx.now),
+    )
+
+
+def _chosen(ctx: Context, words: Wording) -> list[Destination]:
+    unknown = [name for name in (*words.destinations, *words.texts) if name not in ctx.destinations]
+    if unknown:
+        known = ", ".join(ctx.destinations)
+        errors = tuple({"field": "destinations", "message": f"“{name}” is not configured."} for name in unknown)
+        raise Refused(422, "Unknown destination.", f"Configured are: {known}.", errors)
+    if PERMALINK_SLOT in words.text:
+        raise Refused(422, f"The text holds {PERMALINK_SLOT}.", "Only pointers have that slot, and Tocsin puts it there.")
+    chosen = [d for d in ctx.destinations.values() if not words.destinations or d.id in words.destinations]
+    if any(d.role is Role.POINTER for d in chosen) and not any(d.role is Role.PRIMARY for d in chosen):
+        raise Refused(422, "Pointers need a primary to point to.", "Add the primary to `destinations`, or leave the field out.")
+    return chosen
+
+
+async def _with_replies(
+    ctx: Context, tx: AsyncConnection, incident: IncidentRow, facts: Facts, kind: Kind, words: Wording, chosen: list[Destination]
+) -> tuple[Planned, ...]:
+    """Updates and resolutions reply in every thread; a summary or post-mortem is a new post that replies in the old threads link to."""
+    threads = {} if kind in {Kind.INITIAL, Kind.REPORT_ANSWER, Kind.HELP} else await _threads(tx, incident.id)
+    new_post = kind in {Kind.SUMMARY, Kind.POSTMORTEM}
+    replies = {key: receipt for key, receipt in threads.items() if not (new_post and key[1] is Role.PRIMARY)}
+    planned = renderings.plan(ctx, kind, facts, words, replies, chosen)
+    if new_post:
+        links = [
+            renderings.thread_link(ctx, d, kind, facts, words, threads[d.id, Role.PRIMARY])
+            for d in chosen
+            if d.role is Role.PRIMARY and (d.id, Role.PRIMARY) in threads
+        ]
+        planned = (*planned, *links)
+    return planned
+
+
+async def _threads(tx: AsyncConnection, incident: str) -> dict[tuple[str, Role], Receipt]:
+    """The last post of the incident's first announcement on each destination that has one."""
+    found: dict[tuple[str, Role], Receipt] = {}
+    for first in await store.of_kind(tx, incident, Kind.INITIAL):
+        for row in await deliveries.of_digest(tx, first.digest):
+            receipt = await deliveries.last_receipt(tx, row.id)
+            if receipt and receipt.remote_id:
+                found.setdefault((row.destination, Role(row.role)), receipt)
+    return found
+
+
+async def _incident(ctx: Context, tx: AsyncConnection, submission: Submission, by: str) -> IncidentRow:
+    """The incident that the request names: by id, by the name of an open one, or a new one."""
+    if submission.incident:
+        row = await store.incident(tx, submission.incident)
+        if row is None:
+            raise Refused(404, "There is no such incident.", "Give its id or slug, or an inline incident with a name.")
+        return row
+    row = await store.incident_named(tx, submission.facts.name)
+    return row or await _new_incident(ctx, tx, submission.facts, by)
+
+
+async def _new_incident(ctx: Context, tx: AsyncConnection, facts: Facts, by: str) -> IncidentRow:
+    id_ = new_id("in", ctx.now)
+    free = slug(facts.name)
+    if await store.incident(tx, free):
+        free = f"{free}-{id_[-4:]}"
+    facts = dataclasses.replace(facts, id=id_, slug=free)
+    row = {
+        "id": id_,
+        "slug": free,
+        "name": facts.name,
+        "state": IncidentState.OPEN.value,
+        "facts": dataclasses.asdict(facts),
+        "created_at": ctx.now,
+    }
+    await tx.execute(incidents.insert().values(row))
+    await timeline.append(tx, ctx.now, by, "incident-opened", incident=id_, data={"name": facts.name})
+    found = await store.incident(tx, id_)
+    assert found is not None
+    return found
+
+
+async def _add(ctx: Context, tx: AsyncConnection, incident: IncidentRow, id_: str, kind: Kind, state: AnnouncementState) -> None:
+    row = {"id": id_, "incident": incident.id, "kind": kind.value, "state": state.value, "revision": 0, "digest": "", "created_at": ctx.now}
+    await tx.execute(announcements.insert().values(row))
+
+
+def _facts(incident: IncidentRow) -> Facts:
+    facts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in incident.facts.items()}
+    return Facts(**facts)

@@ -1,0 +1,167 @@
+"""Approve, reject, ask for changes: one signed statement of one person, verified before it is kept.
+
+The second approval plans the deliveries in the same transaction; the broadcast starts right after the commit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.announcement import AnnouncementState
+from app.domain.approval import Approval, ApprovalRefused, Decision, Verified, verify
+from app.domain.delivery import DeliveryState
+from app.domain.followup import FollowUpState
+from app.domain.manifest import Manifest
+from app.domain.wording import Finding, not_overridden
+from app.services.announce import existing
+from app.services.context import Context, Refused, new_id
+from app.services.verification import judge
+from app.store import announcements as store
+from app.store import approvals as signed
+from app.store import follow_ups, timeline
+from app.store.announcements import AnnouncementRow
+from app.store.tables import approvals, deliveries, iso
+
+_OPEN = {AnnouncementState.DRAFT, AnnouncementState.AWAITING_APPROVAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a decision led to: the announcement's state and how many approvals are still missing."""
+
+    decision: str
+    state: str
+    missing: int
+
+
+async def decide(ctx: Context, announcement_id: str, approval: Approval) -> Outcome:
+    """Keeps one person's signed decision. The same decision again changes nothing. Raises `Refused`."""
+    async with ctx.database.write() as tx:
+        row = await existing(tx, announcement_id)
+        verified = _verified(ctx, row, approval)
+        repeated = any(
+            a.person == verified.person.id and a.decision == verified.decision.value for a in await signed.of_digest(tx, row.digest)
+        )
+        if not repeated:
+            await _may_decide(tx, row, verified)
+            await _keep(ctx, tx, row, verified, approval)
+        state, missing = await _count(ctx, tx, row)
+        await signed.use_links(tx, row.digest, verified.person.id, ctx.now)
+        manifest = Manifest.parse(approved_bytes(await store.revision(tx, row.digest)))
+        ready = state is AnnouncementState.APPROVED and not repeated and manifest.not_before <= iso(ctx.now)
+        if ready:
+            await store.change_announcement(tx, row.id, runs=row.runs + 1)
+    if ready:
+        await ctx.start_broadcast(row.id, row.digest, row.runs + 1)
+    return Outcome(verified.decision.value, state.value, missing)
+
+
+def approved_bytes(revision: store.RevisionRow | None) -> bytes:
+    """The manifest's bytes of a revision that must exist."""
+    assert revision is not None
+    return revision.manifest.encode()
+
+
+def _verified(ctx: Context, row: AnnouncementRow, approval: Approval) -> Verified:
+    try:
+        verified = verify(approval, ctx.read_roster(), origin=ctx.settings.public_url, rp_id=ctx.settings.rp_id)
+    except ApprovalRefused as error:
+        raise Refused(403, "This signature does not count.", str(error)) from error
+    said = verified.statement
+    if said.announcement != row.id or said.environment != ctx.settings.environment.value:
+        raise Refused(409, "The signature is for another announcement or environment.", "Sign the manifest of this one.")
+    if said.digest != row.digest or said.revision != row.revision:
+        raise Refused(
+            409,
+            "There is a newer revision.",
+            f"The signature is for revision {said.revision}, the current one is {row.revision}. Read it and sign that.",
+        )
+    return verified
+
+
+async def _may_decide(tx: AsyncConnection, row: AnnouncementRow, verified: Verified) -> None:
+    if AnnouncementState(row.state) not in _OPEN:
+        raise Refused(409, f"The announcement is {row.state}.", "Only one that awaits approval can be signed.")
+    if verified.decision is Decision.APPROVE:
+        revision = await store.revision(tx, row.digest)
+        manifest = Manifest.parse(approved_bytes(revision))
+        assert revision is not None
+        found = tuple(Finding(**{k: v for k, v in f.items() if k != "destination"}) for f in revision.findings)
+        blocks = not_overridden(found, manifest.overrides)
+        if blocks:
+            named = ", ".join(sorted({block.rule for block in blocks}))
+            errors = tuple({"field": block.rule, "message": block.message} for block in blocks)
+            raise Refused(409, f"A finding stops this revision: {named}.", "Revise the text, or override it with a reason.", errors)
+
+
+async def _keep(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, verified: Verified, approval: Approval) -> None:
+    values = {
+        "announcement": row.id,
+        "digest": row.digest,
+        "person": verified.person.id,
+        "decision": verified.decision.value,
+        "key_kind": verified.key_kind,
+        "approval": approval.to_json(),
+        "at": ctx.now,
+    }
+    await tx.execute(insert(approvals).values(values))
+    data = {"decision": verified.decision.value, "comment": verified.statement.comment, "digest": row.digest, "key": verified.key_kind}
+    await timeline.append(
+        tx, ctx.now, verified.person.id, f"decision-{verified.decision.value}", incident=row.incident, announcement=row.id, data=data
+    )
+
+
+async def _count(ctx: Context, tx: AsyncConnection, row: AnnouncementRow) -> tuple[AnnouncementState, int]:
+    """Applies the rule of two to all kept approvals, and moves the announcement on."""
+    rows = await signed.of_digest(tx, row.digest)
+    raw = approved_bytes(await store.revision(tx, row.digest))
+    manifest, count = judge(raw, [a.approval for a in rows], ctx.read_roster(), ctx.settings)
+    state = AnnouncementState(row.state)
+    if state not in _OPEN:
+        return state, 0
+    if count.rejected_by or count.changes_by:
+        state = AnnouncementState.RETURNED
+    elif count.complete:
+        state = AnnouncementState.APPROVED
+        await _plan_deliveries(ctx, tx, row, manifest)
+        follow_up = await follow_ups.of_announcement(tx, row.id)
+        if follow_up:
+            await follow_ups.change(tx, follow_up.id, state=FollowUpState.APPROVED.value)
+        await timeline.append(
+            tx,
+            ctx.now,
+            "tocsin",
+            "approved",
+            incident=row.incident,
+            announcement=row.id,
+            data={"people": [person.id for person in count.approved_by]},
+        )
+    else:
+        state = AnnouncementState.AWAITING_APPROVAL
+    approved_at = ctx.now if state is AnnouncementState.APPROVED else None
+    await store.change_announcement(tx, row.id, state=state.value, approved_at=approved_at)
+    return state, count.missing
+
+
+async def _plan_deliveries(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, manifest: Manifest) -> None:
+    planned = [
+        {
+            "id": new_id("de", ctx.now),
+            "announcement": row.id,
+            "digest": row.digest,
+            "position": position,
+            "destination": entry.id,
+            "platform": entry.platform,
+            "role": entry.role.value,
+            "state": DeliveryState.PLANNED.value,
+            "parts": len(entry.rendering.parts),
+            "updated_at": ctx.now,
+        }
+        for position, entry in enumerate(manifest.destinations)
+    ]
+    exists = await tx.scalar(select(func.count()).select_from(deliveries).where(deliveries.c.digest == row.digest))
+    if planned and not exists:
+        await tx.execute(insert(deliveries), planned)

@@ -1,0 +1,87 @@
+"""The banner: served only from a manifest whose signatures verify, so that a changed row shows nothing unsigned on anyone's homepage.
+
+It shows the newest announcement whose banner delivery is posted and has not expired; a resolution, summary or post-mortem takes its
+place and clears it when its own time is over. The verdict on a digest is cached: the bytes behind a digest never change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.contract import Role
+from app.domain.delivery import DeliveryState
+from app.domain.manifest import Manifest
+from app.services.context import Context
+from app.services.verification import NotApproved, approved
+from app.store import deliveries as store
+from app.store.tables import deliveries, iso
+
+_CANDIDATES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """What `/banner.json` answers: the JSON bytes and their entity tag."""
+
+    data: dict[str, Any]
+    body: bytes
+    etag: str
+
+
+def _banner(data: dict[str, Any]) -> Banner:
+    body = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    return Banner(data, body, '"' + hashlib.sha256(body).hexdigest()[:32] + '"')
+
+
+NOTHING = _banner({"active": False})
+
+
+async def current(ctx: Context) -> Banner:
+    """The banner that is due now; inactive where there is none, or where what is stored does not verify."""
+    async with ctx.database.read() as tx:
+        shown = (deliveries.c.role == Role.BANNER.value) & (deliveries.c.state == DeliveryState.POSTED.value)
+        query = select(deliveries.c.id).where(shown).order_by(deliveries.c.posted_at.desc(), deliveries.c.id.desc()).limit(_CANDIDATES)
+        for id_ in (await tx.execute(query)).scalars().all():
+            row = await store.get(tx, id_)
+            assert row is not None
+            try:
+                verified = await approved(ctx, tx, row.digest)
+            except NotApproved:
+                continue
+            return await _of(ctx, tx, verified.manifest, row)
+    return NOTHING
+
+
+async def _of(ctx: Context, tx: AsyncConnection, manifest: Manifest, row: store.DeliveryRow) -> Banner:
+    planned = next((d for d in manifest.destinations if d.role is Role.BANNER and d.id == row.destination), None)
+    if planned is None or manifest.banner_until <= iso(ctx.now):
+        return NOTHING
+    return _banner(
+        {
+            "active": True,
+            "id": manifest.announcement,
+            "digest": row.digest,
+            "environment": manifest.environment,
+            "incident": manifest.incident.name,
+            "kind": manifest.kind.value,
+            "text": planned.rendering.parts[0].text,
+            "permalink": await _permalink(ctx, tx, manifest, row.digest),
+            "updated_at": iso(row.posted_at or ctx.now),
+            "expires_at": manifest.banner_until,
+        }
+    )
+
+
+async def _permalink(ctx: Context, tx: AsyncConnection, manifest: Manifest, digest: str) -> str:
+    """The primary's permalink, only where it is one of the approved primary's platform and account."""
+    destination = ctx.destinations.get(manifest.primary)
+    for row in await store.of_digest(tx, digest):
+        if destination and row.role == Role.PRIMARY.value and destination.adapter.owns(row.permalink):
+            return row.permalink
+    return ""

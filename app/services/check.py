@@ -1,0 +1,64 @@
+"""Whether every destination's credentials work and open the very account that it is bound to; nothing is posted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.contract import AdapterError
+from app.services.context import Context, Destination
+from app.store.tables import checks, iso
+
+
+async def all_of_them(ctx: Context) -> list[dict[str, Any]]:
+    """Checks all destinations at once, keeps and returns what was found of each."""
+    found = await asyncio.gather(*(one(destination) for destination in ctx.destinations.values()))
+
+    async def work(tx: AsyncConnection) -> None:
+        await tx.execute(delete(checks))
+        if found:
+            await tx.execute(insert(checks), [{k: v for k, v in f.items() if k in checks.c} | {"at": ctx.now} for f in found])
+
+    await ctx.database.commit(work)
+    return [item | {"at": iso(ctx.now)} for item in found]
+
+
+async def one(destination: Destination) -> dict[str, Any]:
+    """One destination: `ok`, the account that answered, and what to do where it is not the right one."""
+    begun = time.monotonic()
+    told: dict[str, Any] = {"destination": destination.id, "platform": destination.config.platform, "role": destination.role.value}
+    try:
+        async with asyncio.timeout(30):
+            identity = await destination.adapter.check()
+        ok = identity.account == destination.config.account
+        detail = " ".join(identity.notes) if ok else f"The credentials open {identity.account}, not {destination.config.account}."
+        told |= {"ok": ok, "account": identity.account, "name": identity.name, "detail": detail}
+    except (AdapterError, TimeoutError, OSError) as error:
+        told |= {"ok": False, "account": "", "name": "", "detail": str(error) or "It did not answer within 30 s."}
+    return told | {"seconds": round(time.monotonic() - begun, 3)}
+
+
+async def last(ctx: Context) -> list[dict[str, Any]]:
+    """Every configured destination with its last check, if there was one."""
+    async with ctx.database.read() as tx:
+        rows = {row.destination: row for row in (await tx.execute(select(checks))).all()}
+    items: list[dict[str, Any]] = []
+    for destination in ctx.destinations.values():
+        limits, row = destination.adapter.limits, rows.get(destination.id)
+        checked = {"ok": row.ok, "account": row.account, "detail": row.detail, "at": iso(row.at)} if row else None
+        items.append(
+            {
+                "destination": destination.id,
+                "platform": destination.config.platform,
+                "role": destination.role.value,
+                "account": destination.config.account,
+                "public": limits.public,
+                "reconcile": limits.reconcile.value,
+                "check": checked,
+            }
+        )
+    return items

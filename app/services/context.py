@@ -1,0 +1,95 @@
+"""What every service works with, given by `app.bootstrap`; and how a service refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from adapters.contract import Adapter, Config, Role
+from app.domain.roster import Roster
+from app.settings import Settings
+from app.store.database import Database
+
+
+class Refused(Exception):
+    """A request that cannot be done: `title` says what is wrong, `detail` what to do; nothing was changed."""
+
+    def __init__(self, status: int, title: str, detail: str = "", errors: tuple[dict[str, str], ...] = ()) -> None:
+        super().__init__(f"{title} {detail}".strip())
+        self.status, self.title, self.detail, self.errors = status, title, detail, errors
+
+
+class Clock:
+    """The time in UTC. A drill's clock can be moved, so that follow-ups need no real waiting."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        """The time that all rules go by."""
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A configured account and the adapter that speaks to it; `fallback` orders the primaries to try after the first (0: none)."""
+
+    config: Config
+    adapter: Adapter
+    fallback: int = 0
+    on_unknown: str = "ask"
+
+    @property
+    def id(self) -> str:
+        """Its id in `destinations.toml`."""
+        return self.config.id
+
+    @property
+    def role(self) -> Role:
+        """What it is there for."""
+        return self.config.role
+
+
+@dataclass(slots=True)
+class Context:
+    """The house as its services see it."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    destinations: Mapping[str, Destination]
+    read_roster: Callable[[], Roster]
+    start_broadcast: Callable[[str, str, int], Awaitable[None]]  # announcement, digest, run
+    post_mail: Callable[[str, str, str], Awaitable[None]] | None  # to, subject, text
+    runner: str = field(default_factory=lambda: secrets.token_hex(8))  # this process, in every attempt it opens
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        return self.clock.now()
+
+    def with_role(self, role: Role) -> tuple[Destination, ...]:
+        """All destinations of one role, in configured order."""
+        return tuple(d for d in self.destinations.values() if d.role is role)
+
+
+def new_id(prefix: str, now: datetime) -> str:
+    """An id that sorts by time: prefix, milliseconds in base 32, 40 random bits."""
+    return f"{prefix}_{_base32(int(now.timestamp() * 1000), 9)}{_base32(secrets.randbits(40), 8)}"
+
+
+def seeded_id(prefix: str, seed: str) -> str:
+    """The id that belongs to an idempotent request: `seed` begins with the time at which it was first made (ISO 8601)."""
+    moment = datetime.fromisoformat(seed.split(" ", 1)[0])
+    bits = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:5])
+    return f"{prefix}_{_base32(int(moment.timestamp() * 1000), 9)}{_base32(bits, 8)}"
+
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def _base32(number: int, digits: int) -> str:
+    return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in reversed(range(digits)))

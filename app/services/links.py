@@ -1,0 +1,119 @@
+"""Approval links: 256 random bits, stored hashed, bound to one person and one digest, closed by that person's decision, by time, or by
+a newer revision. Opening one changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.announcement import AnnouncementState
+from app.domain.encoding import b64url
+from app.services.announce import existing
+from app.services.context import Context, Refused
+from app.services.verification import judge
+from app.store import announcements as store
+from app.store import approvals
+from app.store.announcements import AnnouncementRow
+from app.store.approvals import LinkRow
+from app.store.tables import approval_links, iso
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLink:
+    """A link as presented: its row, the announcement, and why it cannot be used any more ("" while it can)."""
+
+    row: LinkRow
+    announcement: AnnouncementRow
+    nonce: str
+    why_not: str
+
+
+async def create(ctx: Context, tx: AsyncConnection, announcement: str, digest: str, person: str) -> str:
+    """A new link for this person to this manifest; its URL is known to no one else."""
+    token = secrets.token_urlsafe(32)
+    row = {
+        "token_hash": _hash(token),
+        "announcement": announcement,
+        "digest": digest,
+        "person": person,
+        "created_at": ctx.now,
+        "expires_at": ctx.now + timedelta(hours=ctx.settings.link_hours),
+    }
+    await tx.execute(insert(approval_links).values(row))
+    return f"{ctx.settings.public_url}/approve/{token}"
+
+
+async def look_up(ctx: Context, tx: AsyncConnection, token: str) -> OpenLink:
+    """The link of that token. Raises `Refused` 404 for one that never was."""
+    row = await approvals.link(tx, _hash(token))
+    if row is None:
+        raise Refused(404, "This link is not known.", "It may be cut off: copy all of it from the mail, or ask for a new one.")
+    announcement = await existing(tx, row.announcement)
+    return OpenLink(row, announcement, _nonce(token), _why_not(ctx, row, announcement))
+
+
+def _why_not(ctx: Context, row: LinkRow, announcement: AnnouncementRow) -> str:
+    if row.digest != announcement.digest:
+        return "There is a newer revision. Use the link in the newer mail."
+    if row.used_at is not None:
+        return "You have already decided on this revision."
+    if row.expires_at <= ctx.now:
+        return "This link has expired. Ask for a new one."
+    if announcement.state not in {AnnouncementState.AWAITING_APPROVAL.value, AnnouncementState.DRAFT.value}:
+        return f"Nothing is left to sign: the announcement is {announcement.state.replace('_', ' ')}."
+    return ""
+
+
+async def approval_request(ctx: Context, token: str) -> dict[str, Any]:
+    """All that a reviewer's page or CLI needs to show the manifest and to sign it."""
+    async with ctx.database.read() as tx:
+        link = await look_up(ctx, tx, token)
+        request = await request_for(ctx, tx, link.announcement, link.row.digest, link.row.person)
+    return request | {
+        "nonce": link.nonce,
+        "expires_at": iso(link.row.expires_at),
+        "usable": not link.why_not,
+        "why_not": link.why_not,
+    }
+
+
+async def request_for(ctx: Context, tx: AsyncConnection, announcement: AnnouncementRow, digest: str, person_id: str) -> dict[str, Any]:
+    """The manifest of that digest with its findings, and what stands and is missing, for one person ("" for anyone)."""
+    revision = await store.revision(tx, digest)
+    assert revision is not None
+    rows = await approvals.of_digest(tx, digest)
+    roster = ctx.read_roster()
+    manifest, count = judge(revision.manifest.encode(), [row.approval for row in rows], roster, ctx.settings)
+    person = roster.person(person_id)
+    passkeys = [key.credential_id for key in person.passkeys if key.rp_id == ctx.settings.rp_id] if person else []
+    return {
+        "manifest": revision.manifest,
+        "digest": digest,
+        "person": person_id,
+        "person_name": person.name if person else "",
+        "announcement": announcement.id,
+        "revision": revision.revision,
+        "environment": manifest.environment,
+        "author": manifest.author,
+        "state": announcement.state,
+        "findings": revision.findings,
+        "approvals": [{"person": r.person, "decision": r.decision, "key": r.key_kind, "at": iso(r.at)} for r in rows],
+        "missing": count.missing,
+        "rp_id": ctx.settings.rp_id,
+        "passkeys": passkeys,
+    }
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _nonce(token: str) -> str:
+    """Public and unique to the link, so that a signature made through it is bound to it."""
+    return b64url(hashlib.sha256(b"tocsin-nonce\n" + token.encode()).digest()[:16])

@@ -1,0 +1,147 @@
+"""What is shown of an announcement, an incident, a follow-up: plain dictionaries, the same for the API, the CLI and the pages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.manifest import Manifest, Planned
+from app.domain.wording import Finding, not_overridden
+from app.services.announce import existing
+from app.services.context import Context
+from app.services.verification import judge
+from app.store import announcements as store
+from app.store import approvals, deliveries, follow_ups
+from app.store.announcements import IncidentRow
+from app.store.deliveries import AttemptRow, DeliveryRow
+from app.store.follow_ups import FollowUpRow
+from app.store.tables import iso
+from app.store.timeline import Entry
+
+
+async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
+    """One announcement whole: its current revision, what is missing, deliveries with attempts. Raises `Refused` 404."""
+    async with ctx.database.read() as tx:
+        row = await existing(tx, id_)
+        revision = await store.revision(tx, row.digest)
+        assert revision is not None
+        signed = await approvals.of_digest(tx, row.digest)
+        sent = await deliveries.of_digest(tx, row.digest)
+        tried = await deliveries.attempts_of(tx, [d.id for d in sent])
+        manifest, count = judge(revision.manifest.encode(), [a.approval for a in signed], ctx.read_roster(), ctx.settings)
+        return {
+            "id": row.id,
+            "incident": {"id": row.incident, "name": manifest.incident.name, "slug": manifest.incident.slug},
+            "kind": row.kind,
+            "state": row.state,
+            "environment": manifest.environment,
+            "revision": row.revision,
+            "digest": row.digest,
+            "author": manifest.author,
+            "text": manifest.text,
+            "not_before": manifest.not_before or None,
+            "not_after": manifest.not_after or None,
+            "renderings": [_rendering(planned) for planned in manifest.destinations],
+            "findings": revision.findings,
+            "approvals": [{"person": a.person, "decision": a.decision, "key": a.key_kind, "at": iso(a.at)} for a in signed],
+            "missing": _missing(ctx, revision.findings, manifest, count.missing),
+            "deliveries": [_delivery(d, [a for a in tried if a.delivery == d.id], row.approved_at) for d in sent],
+            "created_at": iso(row.created_at),
+            "approved_at": iso(row.approved_at) if row.approved_at else None,
+            "finished_at": iso(row.finished_at) if row.finished_at else None,
+        }
+
+
+def _missing(ctx: Context, findings: list[dict[str, Any]], manifest: Manifest, approvals_missing: int) -> dict[str, Any]:
+    """What stands between the announcement and its going out."""
+    found = tuple(Finding(**{key: value for key, value in f.items() if key != "destination"}) for f in findings)
+    blocks = sorted({block.rule for block in not_overridden(found, manifest.overrides)})
+    return {
+        "approvals": approvals_missing,
+        "reviewers": [person.id for person in ctx.read_roster().reviewers],
+        "overrides": blocks,
+    }
+
+
+def _rendering(planned: Planned) -> dict[str, Any]:
+    parts = [{"text": part.text, "title": part.title, "standalone": part.standalone} for part in planned.rendering.parts]
+    return {"destination": planned.id, "platform": planned.platform, "role": planned.role.value, "parts": parts}
+
+
+def _delivery(row: DeliveryRow, tried: list[AttemptRow], approved_at: Any) -> dict[str, Any]:
+    seconds = round((row.posted_at - approved_at).total_seconds(), 3) if row.posted_at and approved_at else None
+    return {
+        "id": row.id,
+        "destination": row.destination,
+        "platform": row.platform,
+        "role": row.role,
+        "state": row.state,
+        "parts": row.parts,
+        "parts_posted": row.done,
+        "problem": row.problem,
+        "remote_id": row.remote_id or None,
+        "permalink": row.permalink or None,
+        "posted_at": iso(row.posted_at) if row.posted_at else None,
+        "seconds_from_approval": seconds,
+        "read_back": row.read_back or None,
+        "read_back_detail": row.read_back_detail,
+        "attempts": [
+            {
+                "part": a.part,
+                "state": a.state,
+                "started_at": iso(a.started_at),
+                "ended_at": iso(a.ended_at) if a.ended_at else None,
+                "remote_id": a.remote_id or None,
+                "permalink": a.permalink or None,
+                "error": a.error,
+            }
+            for a in tried
+        ],
+    }
+
+
+async def incident(ctx: Context, tx: AsyncConnection, row: IncidentRow) -> dict[str, Any]:
+    """One incident with its follow-ups and the ids of its announcements."""
+    listed = await store.list_announcements(tx, row.id, "", 200)
+    return {
+        "id": row.id,
+        "slug": row.slug,
+        "name": row.name,
+        "state": row.state,
+        "facts": {key: value for key, value in row.facts.items() if key not in {"id", "slug", "name"}},
+        "created_at": iso(row.created_at),
+        "first_post_at": iso(row.first_post_at) if row.first_post_at else None,
+        "resolved_at": iso(row.resolved_at) if row.resolved_at else None,
+        "announcements": [{"id": a.id, "kind": a.kind, "state": a.state} for a in reversed(listed)],
+        "follow_ups": [follow_up(f) for f in await follow_ups.of_incident(tx, row.id)],
+    }
+
+
+def follow_up(row: FollowUpRow) -> dict[str, Any]:
+    """One follow-up with its window."""
+    return {
+        "id": row.id,
+        "incident": row.incident,
+        "kind": row.kind,
+        "opens": iso(row.opens),
+        "closes": iso(row.closes),
+        "state": row.state,
+        "announcement": row.announcement,
+    }
+
+
+def entry(row: Entry) -> dict[str, Any]:
+    """One row of the timeline, with its hashes so that an export can be verified."""
+    return {
+        "seq": row.seq,
+        "at": iso(row.at),
+        "actor": row.actor,
+        "event": row.event,
+        "incident": row.incident,
+        "announcement": row.announcement,
+        "data": json.loads(row.data),
+        "previous": row.previous,
+        "hash": row.hash,
+    }

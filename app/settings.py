@@ -1,0 +1,76 @@
+"""The settings, from the environment alone (`TOCSIN_…`, or `TOCSIN_…_FILE` for secrets); `.env.example` is generated from here.
+
+A required secret has no default. What a destination needs is declared by its adapter and read in `app.bootstrap`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Environment(StrEnum):
+    """A drill can never reach the public, a live alert never looks like a drill."""
+
+    DRILL = "drill"
+    LIVE = "live"
+
+
+class Settings(BaseSettings):
+    """All settings of Tocsin itself."""
+
+    model_config = SettingsConfigDict(env_prefix="TOCSIN_", env_file=None, extra="ignore", frozen=True)
+
+    environment: Environment = Field(Environment.LIVE, description="live or drill; a drill marks every text and page")
+    public_url: str = Field(
+        "http://localhost:8400", description="Where reviewers and homepages reach Tocsin; passkeys are bound to its host"
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8400, description="Port to listen on", ge=0, le=65535)
+    data: Path = Field(Path("data"), description="Folder of the embedded database, the lock and the engine's bookkeeping")
+    database_url: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host/name; empty: SQLite in the data folder")
+    destinations: Path = Field(Path("destinations.toml"), description="The list of destinations")
+    roster: Path = Field(Path("roster.toml"), description="The people and their public keys")
+    api_tokens: SecretStr = Field(
+        SecretStr(""), description="Machine tokens, name:token separated by commas; a token has at least 32 characters"
+    )
+    time_zone: str = Field("UTC", description="Default zone in which texts tell times")
+    products: str = Field("", description="The company's products, separated by commas")
+    own_domains: str = Field("", description="The company's own domains, separated by commas")
+    safe_links: str = Field("", description="Links that are always fine, separated by commas")
+    monitored: bool = Field(False, description="true: pointers do not say that the channel is not monitored for now")
+    link_hours: float = Field(24, description="Hours until an approval link expires", gt=0, le=168)
+    send_window_hours: float = Field(24, description="Hours after submission in which an announcement may go out", gt=0, le=168)
+    banner_hours: float = Field(72, description="Hours until the banner clears itself", gt=0)
+    smtp_host: str = Field("", description="Mail server for approval links; empty: no mail, links go to internal destinations only")
+    smtp_port: int = Field(587, description="Its port")
+    smtp_security: str = Field("starttls", description="starttls, tls or none")
+    smtp_username: str = Field("", description="Its user, if it wants one")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Its password")
+    smtp_from: str = Field("tocsin@localhost", description="Sender of the mails")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+
+    @field_validator("public_url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("must begin with https:// (or http:// on localhost)")
+        return value.rstrip("/")
+
+    @property
+    def drill(self) -> bool:
+        """Whether this is a drill."""
+        return self.environment is Environment.DRILL
+
+    @property
+    def rp_id(self) -> str:
+        """The host that passkeys are bound to."""
+        return self.public_url.split("://", 1)[1].split("/")[0].rsplit(":", 1)[0]
+
+
+def words(value: str) -> tuple[str, ...]:
+    """A comma-separated setting as a tuple."""
+    return tuple(item.strip() for item in value.split(",") if item.strip())

@@ -1,0 +1,26 @@
+"""The signer's side: where a person's private SSH key is, a file or an agent, and how it signs.
+
+Runs on the person's own machine, never in the service. What is signed lies in `app.domain.approval`, the format of a signature in
+`app.domain.sshsig`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from app.domain.sshsig import SshKey
+
+
+class SigningRefused(Exception):
+    """Nothing was signed; the message says why and what to do, and holds no secret."""
+
+
+class Signer(Protocol):
+    """One private key that can be used now."""
+
+    @property
+    def public(self) -> SshKey: ...
+
+    def sign(self, data: bytes) -> str:
+        """An armoured SSH signature over `data`, namespace `tocsin-approval`. Raises `SigningRefused`."""
+        ...

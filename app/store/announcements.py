@@ -1,0 +1,124 @@
+"""Incidents, announcements and their revisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.announcement import REVISABLE, AnnouncementState, Kind
+from app.store.records import first, many
+from app.store.tables import announcements, incidents, revisions
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """A row of `incidents`; `facts` is the JSON of `app.domain.incident.Facts`."""
+
+    id: str
+    slug: str
+    name: str
+    state: str
+    facts: dict[str, Any]
+    created_at: datetime
+    first_post_at: datetime | None
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementRow:
+    """A row of `announcements`; `digest` is its current revision's."""
+
+    id: str
+    incident: str
+    kind: str
+    state: str
+    revision: int
+    digest: str
+    runs: int
+    created_at: datetime
+    not_before: datetime | None
+    not_after: datetime | None
+    approved_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRow:
+    """A row of `revisions`; `manifest` is the canonical JSON text, `wording` what the author handed in."""
+
+    digest: str
+    announcement: str
+    revision: int
+    manifest: str
+    findings: list[dict[str, Any]]
+    wording: dict[str, Any]
+    created_at: datetime
+
+
+async def incident(tx: AsyncConnection, id_or_slug: str) -> IncidentRow | None:
+    """By id or slug."""
+    return await first(tx, IncidentRow, select(incidents).where((incidents.c.id == id_or_slug) | (incidents.c.slug == id_or_slug)))
+
+
+async def incident_named(tx: AsyncConnection, name: str) -> IncidentRow | None:
+    """The newest open incident of that exact name."""
+    query = select(incidents).where(incidents.c.name == name, incidents.c.state == "open").order_by(incidents.c.created_at.desc())
+    return await first(tx, IncidentRow, query)
+
+
+async def list_incidents(tx: AsyncConnection, before: str, limit: int) -> list[IncidentRow]:
+    """Newest first, those created before the cursor (ISO 8601 and id)."""
+    query = select(incidents).order_by(incidents.c.id.desc()).limit(limit)
+    return await many(tx, IncidentRow, query.where(incidents.c.id < before) if before else query)
+
+
+async def announcement(tx: AsyncConnection, id_: str) -> AnnouncementRow | None:
+    """By id."""
+    return await first(tx, AnnouncementRow, select(announcements).where(announcements.c.id == id_))
+
+
+async def list_announcements(tx: AsyncConnection, incident_id: str, before: str, limit: int) -> list[AnnouncementRow]:
+    """Newest first, of one incident where given; `before` is the last id of the page before."""
+    query = select(announcements).order_by(announcements.c.id.desc()).limit(limit)
+    if incident_id:
+        query = query.where(announcements.c.incident == incident_id)
+    return await many(tx, AnnouncementRow, query.where(announcements.c.id < before) if before else query)
+
+
+async def in_window(tx: AsyncConnection, now: datetime) -> list[AnnouncementRow]:
+    """Approved or half-sent ones whose time has come."""
+    states = announcements.c.state.in_([AnnouncementState.APPROVED.value, AnnouncementState.SENDING.value])
+    open_ = announcements.c.not_before.is_(None) | (announcements.c.not_before <= now)
+    return await many(tx, AnnouncementRow, select(announcements).where(states & open_).order_by(announcements.c.created_at))
+
+
+async def past_window(tx: AsyncConnection, now: datetime) -> list[AnnouncementRow]:
+    """Those that did not begin to go out while their window was open."""
+    states = [s.value for s in (*REVISABLE - {AnnouncementState.EXPIRED}, AnnouncementState.APPROVED)]
+    query = select(announcements).where(announcements.c.state.in_(states), announcements.c.not_after <= now)
+    return await many(tx, AnnouncementRow, query)
+
+
+async def of_kind(tx: AsyncConnection, incident_id: str, kind: Kind) -> list[AnnouncementRow]:
+    """An incident's announcements of one kind, oldest first."""
+    query = select(announcements).where(announcements.c.incident == incident_id, announcements.c.kind == kind.value)
+    return await many(tx, AnnouncementRow, query.order_by(announcements.c.created_at))
+
+
+async def revision(tx: AsyncConnection, digest: str) -> RevisionRow | None:
+    """By digest."""
+    return await first(tx, RevisionRow, select(revisions).where(revisions.c.digest == digest))
+
+
+async def change_announcement(tx: AsyncConnection, id_: str, **values: Any) -> None:
+    """Sets columns of one announcement."""
+    await tx.execute(update(announcements).where(announcements.c.id == id_).values(**values))
+
+
+async def change_incident(tx: AsyncConnection, id_: str, **values: Any) -> None:
+    """Sets columns of one incident."""
+    await tx.execute(update(incidents).where(incidents.c.id == id_).values(**values))

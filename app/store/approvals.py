@@ -1,0 +1,92 @@
+"""Approvals as they were signed, the links that invite them, and the notices that carry those links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store.records import first, many
+from app.store.tables import approval_links, approvals, notices
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRow:
+    """A row of `approvals`; `approval` is the signed JSON, the other columns only index it."""
+
+    announcement: str
+    digest: str
+    person: str
+    decision: str
+    key_kind: str
+    approval: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A row of `approval_links`; the token itself is known to the reviewer alone."""
+
+    token_hash: str
+    announcement: str
+    digest: str
+    person: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRow:
+    """A row of `notices`; `recipient` is a person's id or `destination:<id>`."""
+
+    id: int
+    kind: str
+    announcement: str
+    digest: str
+    recipient: str
+    text: str
+    due_at: datetime
+    sent_at: datetime | None
+    tries: int
+    error: str
+
+
+async def of_digest(tx: AsyncConnection, digest: str) -> list[ApprovalRow]:
+    """All approvals of one manifest, oldest first."""
+    return await many(tx, ApprovalRow, select(approvals).where(approvals.c.digest == digest).order_by(approvals.c.id))
+
+
+async def link(tx: AsyncConnection, token_hash: str) -> LinkRow | None:
+    """By the SHA-256 of its token, hexadecimal."""
+    return await first(tx, LinkRow, select(approval_links).where(approval_links.c.token_hash == token_hash))
+
+
+async def use_links(tx: AsyncConnection, digest: str, person: str, now: datetime) -> None:
+    """Closes every link of this person to this manifest: they have decided."""
+    mine = (approval_links.c.digest == digest) & (approval_links.c.person == person) & (approval_links.c.used_at.is_(None))
+    await tx.execute(update(approval_links).where(mine).values(used_at=now))
+
+
+async def add_notice(
+    tx: AsyncConnection, kind: str, announcement: str, digest: str, recipient: str, due_at: datetime, text: str = ""
+) -> None:
+    """Plans a notice once; planning the same one again changes nothing."""
+    same = (notices.c.kind == kind) & (notices.c.digest == digest) & (notices.c.recipient == recipient)
+    if (await tx.execute(select(notices.c.id).where(same))).first() is None:
+        values: dict[str, Any] = {"kind": kind, "announcement": announcement, "digest": digest, "recipient": recipient}
+        await tx.execute(notices.insert().values(**values, due_at=due_at, text=text))
+
+
+async def due_notices(tx: AsyncConnection, now: datetime, limit: int = 50) -> list[NoticeRow]:
+    """Unsent notices whose time has come."""
+    query = select(notices).where(notices.c.sent_at.is_(None), notices.c.due_at <= now).order_by(notices.c.id).limit(limit)
+    return await many(tx, NoticeRow, query)
+
+
+async def change_notice(tx: AsyncConnection, id_: int, **values: Any) -> None:
+    """Sets columns of one notice."""
+    await tx.execute(update(notices).where(notices.c.id == id_).values(**values))

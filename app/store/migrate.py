@@ -1,0 +1,62 @@
+"""Brings the database's tables to this version (Alembic), and binds the database to one environment for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from sqlalchemy import create_engine, insert, select, text
+from sqlalchemy.exc import DBAPIError
+
+from app.store.tables import house
+
+HEAD = "0001"
+_FOLDER = Path(__file__).parent / "migrations"
+
+
+class WrongDatabase(Exception):
+    """This database cannot be used; the message says why."""
+
+
+async def upgrade(url: str, environment: str) -> None:
+    """Migrates where it is not at `HEAD`. Raises `WrongDatabase`."""
+    await asyncio.to_thread(_upgrade, url.replace("+aiosqlite", ""), environment)
+
+
+def _upgrade(url: str, environment: str) -> None:
+    engine = create_engine(url)
+    try:
+        if _version(url) != HEAD:
+            _migrate(url)
+        with engine.begin() as tx:
+            bound = tx.scalar(select(house.c.environment))
+            if bound is None:
+                tx.execute(insert(house).values(environment=environment))
+            elif bound != environment:
+                raise WrongDatabase(f"This database belongs to a {bound} Tocsin and can never be used for {environment}. Choose another.")
+    except DBAPIError as error:
+        raise WrongDatabase(f"The database cannot be used: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def _version(url: str) -> str | None:
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return version
+    except DBAPIError:
+        return None  # no such table yet; a real fault shows in the migration
+    finally:
+        engine.dispose()
+
+
+def _migrate(url: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.attributes["url"] = url
+    command.upgrade(config, "head")

@@ -1,0 +1,25 @@
+"""Rows as frozen dataclasses: a record's fields are columns of the same name."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from sqlalchemy import Executable
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+R = TypeVar("R")
+
+
+async def many(tx: AsyncConnection, record: type[R], query: Executable) -> list[R]:
+    """All rows of the query."""
+    return [record(**_known(record, row)) for row in (await tx.execute(query)).mappings()]
+
+
+async def first(tx: AsyncConnection, record: type[R], query: Executable) -> R | None:
+    """The first row, or None."""
+    row = (await tx.execute(query)).mappings().first()
+    return record(**_known(record, row)) if row else None
+
+
+def _known(record: type[Any], row: Any) -> dict[str, Any]:
+    return {name: row[name] for name in record.__slots__}

@@ -1,0 +1,93 @@
+"""The record of all that happened: append-only rows, each holding the hash of the one before, written in the transaction it tells of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store.records import many
+from app.store.tables import iso, timeline
+
+GENESIS = "0" * 64
+_APPEND_LOCK = 0x746F6373  # "tocs": one chain, one writer at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One transition. `data` is canonical JSON text; `hash` covers every other field and the previous hash."""
+
+    seq: int
+    at: datetime
+    actor: str
+    event: str
+    incident: str
+    announcement: str
+    data: str
+    previous: str
+    hash: str
+
+    def computed_hash(self) -> str:
+        """SHA-256 over the canonical JSON of all fields but the hash itself."""
+        fields: list[int | str] = [
+            self.seq,
+            iso(self.at),
+            self.actor,
+            self.event,
+            self.incident,
+            self.announcement,
+            self.data,
+            self.previous,
+        ]
+        return hashlib.sha256(rfc8785.dumps(list(fields))).hexdigest()
+
+    def values(self) -> dict[str, Any]:
+        """The fact told, with `data` as an object."""
+        return json.loads(self.data)  # type: ignore[no-any-return]
+
+
+async def append(
+    tx: AsyncConnection,
+    now: datetime,
+    actor: str,
+    event: str,
+    *,
+    incident: str = "",
+    announcement: str = "",
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Adds one entry; part of the caller's transaction."""
+    if tx.dialect.name == "postgresql":
+        await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
+    last = (await tx.execute(select(timeline.c.seq, timeline.c.hash).order_by(timeline.c.seq.desc()).limit(1))).first()
+    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
+    entry = Entry(seq, now, actor, event, incident, announcement, rfc8785.dumps(dict(data or {})).decode(), previous, "")
+    row = {name: getattr(entry, name) for name in Entry.__slots__} | {"hash": entry.computed_hash()}
+    await tx.execute(timeline.insert().values(row))
+
+
+async def entries(tx: AsyncConnection, *, incident: str = "", announcement: str = "", after: int = 0, limit: int = 200) -> list[Entry]:
+    """Entries in order, after the sequence number `after`; of one incident or announcement where given."""
+    query = select(timeline).where(timeline.c.seq > after).order_by(timeline.c.seq).limit(limit)
+    if incident:
+        query = query.where(timeline.c.incident == incident)
+    if announcement:
+        query = query.where(timeline.c.announcement == announcement)
+    return await many(tx, Entry, query)
+
+
+def first_broken(chain: Iterable[Entry]) -> int | None:
+    """The sequence number of the first entry that does not follow from the one before; None where the chain holds."""
+    expected, previous = 1, GENESIS
+    for entry in chain:
+        if entry.seq != expected or entry.previous != previous or entry.computed_hash() != entry.hash:
+            return entry.seq
+        expected, previous = entry.seq + 1, entry.hash
+    return None

@@ -1,0 +1,1 @@
+"""What browsers see: pages, static files and the routes that serve them."""

@@ -1,0 +1,119 @@
+"""The pages and static files that browsers get, as pure functions from plain values to text; the routes lie in `app.web.routes`.
+
+Rules kept here: every value is escaped by the templates (autoescape), and a page holds no inline script or style, so the strict
+policy below can stand on all of them. What a reviewer signs is not rendered here: the approval page carries the request as data, and
+`static/approve.js` builds what is shown from the very bytes that it hashes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_HERE = Path(__file__).parent
+_MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_ENVIRONMENTS = frozenset({"drill", "live"})
+
+
+class StaticFile(NamedTuple):
+    """A file of `static/`: its bytes, its media type, and `sha384-…` for an `integrity` attribute."""
+
+    content: bytes
+    media_type: str
+    integrity: str
+
+
+def content_security_policy(frame_ancestors: str = "'none'") -> str:
+    """The policy of every page; only `/banner.html` may be framed, so there it is called with `*`."""
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'none'; "
+        f"base-uri 'none'; frame-ancestors {frame_ancestors}; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+CONTENT_SECURITY_POLICY = content_security_policy()
+
+
+def page_headers(*, framed: bool = False) -> dict[str, str]:
+    """The headers of a page. An approval link is a secret in a URL: it is neither kept in caches nor sent on as a referrer."""
+    return {
+        "Content-Security-Policy": content_security_policy("*") if framed else CONTENT_SECURITY_POLICY,
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Robots-Tag": "noindex, nofollow",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), geolocation=()",
+    }
+
+
+@cache
+def _static_files() -> Mapping[str, StaticFile]:
+    found = {}
+    for path in sorted((_HERE / "static").iterdir()):
+        if path.suffix in _MEDIA_TYPES:
+            content = path.read_bytes()
+            integrity = "sha384-" + base64.b64encode(hashlib.sha384(content).digest()).decode()
+            found[path.name] = StaticFile(content, _MEDIA_TYPES[path.suffix], integrity)
+    return found
+
+
+def static_file(name: str) -> StaticFile:
+    """The file of that name, read once; names of other folders are not known. Raises `LookupError`."""
+    return _static_files()[name]
+
+
+@cache
+def static_version() -> str:
+    """12 hexadecimal digits that change with any static file: `/static/{version}/{name}` may be cached for ever."""
+    every = "".join(file.integrity for file in _static_files().values())
+    return hashlib.sha256(every.encode()).hexdigest()[:12]
+
+
+def approve_page(view: Mapping[str, Any]) -> str:
+    """The page of an approval link. `view` is the approval request, JSON values only; `view["environment"]` is drill or live."""
+    return _render("approve.html", view["environment"], request=dict(view))
+
+
+def link_closed_page(*, environment: str, title: str, detail: str) -> str:
+    """What a link that opens nothing shows: `title` says what is the matter, `detail` what to do now."""
+    return _render("closed.html", environment, title=title, detail=detail)
+
+
+def enrol_page(view: Mapping[str, Any]) -> str:
+    """Where a person makes a passkey. `view`: `person`, `person_name`, `environment`, `options` (WebAuthn's creation options as JSON).
+
+    The page POSTs `navigator.credentials.create()`'s `toJSON()` with a `label` to its own URL, and shows the `toml` of the answer.
+    """
+    return _render("enrol.html", view["environment"], request=dict(view))
+
+
+def banner_page(banner: Mapping[str, Any]) -> str:
+    """`/banner.html`, for frames and readers without scripts. `banner` is what `/banner.json` says; a script keeps it fresh."""
+    permalink = str(banner.get("permalink") or "")
+    return _render("banner.html", banner.get("environment", "live"), banner=dict(banner), link=permalink if _linkable(permalink) else "")
+
+
+def _linkable(url: str) -> bool:
+    return url.startswith("https://")
+
+
+def _render(template: str, environment: str, **values: Any) -> str:
+    if environment not in _ENVIRONMENTS:
+        raise ValueError(f"A page is of a drill or live, not of {environment!r}: it could not be marked.")
+    return _templates().get_template(template).render(environment=environment, **values)
+
+
+@cache
+def _templates() -> Environment:
+    templates = Environment(
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    templates.globals.update(static=lambda name: f"/static/{static_version()}/{name}", integrity=lambda name: static_file(name).integrity)
+    return templates

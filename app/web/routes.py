@@ -1,0 +1,120 @@
+"""The pages and public answers: the approval link, the banner, static files. No route here changes anything by GET or HEAD.
+
+A link's token is a secret: its pages are not cached, send no referrer, and are never logged.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import HTMLResponse
+
+from app.domain.approval import Approval, ApprovalRefused, Statement
+from app.services import approve, banner, links
+from app.services.context import Context, Refused
+from app.web import pages
+
+router = APIRouter(include_in_schema=False)
+
+
+def _context(request: Request) -> Context:
+    return request.app.state.ctx  # type: ignore[no-any-return]
+
+
+Ctx = Annotated[Context, Depends(_context)]
+
+PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+PUBLIC = {
+    "Cache-Control": "public, max-age=15, stale-while-revalidate=30, stale-if-error=86400",
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+BOTH = ["GET", "HEAD"]
+
+
+@router.api_route("/approve/{token}", methods=BOTH)
+async def approval_page(token: str, ctx: Ctx) -> Response:
+    """The page on which a reviewer reads and signs."""
+    try:
+        view = await links.approval_request(ctx, token)
+    except Refused as error:
+        closed = pages.link_closed_page(environment=ctx.settings.environment.value, title=error.title, detail=error.detail)
+        return HTMLResponse(closed, error.status, headers=pages.page_headers())
+    return HTMLResponse(pages.approve_page(view), headers=pages.page_headers())
+
+
+@router.api_route("/approve/{token}/request", methods=BOTH)
+async def approval_request(token: str, ctx: Ctx) -> Response:
+    """The same as data, for `tocsin approve` and for a page that looks again."""
+    return _json(await links.approval_request(ctx, token), PRIVATE)
+
+
+@router.post("/approve/{token}")
+async def decide(token: str, request: Request, ctx: Ctx) -> Response:
+    """Takes the signed decision of the link's person."""
+    approval = _approval(await request.body())
+    async with ctx.database.read() as tx:
+        link = await links.look_up(ctx, tx, token)
+    statement = Statement.parse(approval.statement_bytes)
+    if (statement.person, statement.nonce) != (link.row.person, link.nonce):
+        raise Refused(403, "The signature is not for this link.", "Open your own link and sign there.")
+    if link.why_not and link.row.used_at is None:
+        raise Refused(409, "This link is closed.", link.why_not)
+    outcome = await approve.decide(ctx, link.announcement.id, approval)
+    return _json({"decision": outcome.decision, "state": outcome.state, "missing": outcome.missing}, PRIVATE)
+
+
+def _approval(raw: bytes) -> Approval:
+    try:
+        return Approval.from_json(raw)
+    except ApprovalRefused as error:
+        raise Refused(422, "This is no approval.", str(error)) from error
+
+
+@router.api_route("/banner.json", methods=BOTH)
+async def banner_json(request: Request, ctx: Ctx) -> Response:
+    """The banner as data, for any origin; 304 where the reader has it."""
+    shown = await banner.current(ctx)
+    headers = PUBLIC | {"ETag": shown.etag}
+    if shown.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(shown.body, headers=headers, media_type="application/json")
+
+
+@router.api_route("/banner.html", methods=BOTH)
+async def banner_html(ctx: Ctx) -> Response:
+    """The banner as a page of its own, for frames and readers without scripts."""
+    shown = await banner.current(ctx)
+    page = pages.banner_page(shown.data | {"environment": ctx.settings.environment.value})
+    return HTMLResponse(page, headers=pages.page_headers(framed=True) | {"Cache-Control": PUBLIC["Cache-Control"]})
+
+
+@router.api_route("/banner.js", methods=BOTH)
+async def banner_js(request: Request) -> Response:
+    """The one static script; its integrity is stated in the README and by `tocsin banner`."""
+    file = pages.static_file("banner.js")
+    return _static(request, file, PUBLIC | {"Cache-Control": "public, max-age=3600, stale-if-error=604800"})
+
+
+@router.api_route("/static/{version}/{name}", methods=BOTH)
+async def static(request: Request, version: str, name: str) -> Response:
+    """Styles and scripts of the pages; the version in the path changes with them, so they are kept for ever."""
+    try:
+        file = pages.static_file(name)
+    except LookupError:
+        raise Refused(404, "There is no such file.") from None
+    kept = "public, max-age=31536000, immutable" if version == pages.static_version() else "no-store"
+    return _static(request, file, {"Cache-Control": kept, "Cross-Origin-Resource-Policy": "cross-origin"})
+
+
+def _static(request: Request, file: pages.StaticFile, headers: dict[str, str]) -> Response:
+    headers = headers | {"ETag": f'"{file.integrity[7:39]}"', "X-Content-Type-Options": "nosniff"}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(file.content, headers=headers, media_type=file.media_type)
+
+
+def _json(data: dict[str, Any], headers: dict[str, str]) -> Response:
+    return Response(json.dumps(data), headers=headers, media_type="application/json")

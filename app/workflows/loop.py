@@ -1,0 +1,56 @@
+"""The loop beside the broadcasts: sends notices, looks at the clock, and starts what is approved and in its window but does not run.
+
+It wakes at every write of this process and at least once a second. What it starts a second time finds nothing left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from app.services import follow_up, notify
+from app.services.context import Context
+from app.store import announcements as store
+from app.workflows import broadcast
+
+log = structlog.get_logger(__name__)
+
+PERIOD = 1.0
+BREATH = 0.05
+
+
+async def run(ctx: Context) -> None:
+    """Runs until it is cancelled; an error is logged and the loop goes on."""
+    await asyncio.gather(_forever(ctx, _notices), _forever(ctx, _clock))
+
+
+async def _forever(ctx: Context, work: object) -> None:
+    while True:
+        try:
+            await work(ctx)  # type: ignore[operator]
+        except Exception:
+            log.exception("loop-failed")
+            await asyncio.sleep(PERIOD)
+        await ctx.database.changed(PERIOD)
+        await asyncio.sleep(BREATH)
+
+
+async def _notices(ctx: Context) -> None:
+    await notify.send_due(ctx)
+
+
+async def _clock(ctx: Context) -> None:
+    await follow_up.tick(ctx)
+    await sweep(ctx)
+
+
+async def sweep(ctx: Context) -> int:
+    """Starts every approved announcement whose window is open and whose broadcast does not run here; returns how many."""
+    async with ctx.database.read() as tx:
+        waiting = [row for row in await store.in_window(tx, ctx.now) if row.digest not in broadcast.House.running]
+    for row in waiting:
+        async with ctx.database.write() as tx:
+            await store.change_announcement(tx, row.id, runs=row.runs + 1)
+        await broadcast.start(row.id, row.digest, row.runs + 1)
+    return len(waiting)

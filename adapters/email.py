@@ -196,6 +196,8 @@ class EmailAdapter:
                 await session.rcpt(address)
             except aiosmtplib.SMTPRecipientRefused as error:
                 refused[address] = error.code
+        if not session.is_connected:  # 421: the server takes nobody any more, those that it took before neither
+            raise aiosmtplib.SMTPServerDisconnected("hung up")
         told = [f"{address} ({code})" for address, code in refused.items()]
         if len(refused) < len(self._to):
             return told

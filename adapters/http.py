@@ -7,6 +7,7 @@ Keeps two rules that prevent a double post: a failed connection is `NotSent`, ev
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,10 +22,17 @@ MAX_ANSWER = 4 * 1024 * 1024
 USER_AGENT = "Tocsin/0.1"
 
 
+_UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def transport() -> AiohttpTransport:
-    """A transport of its own: unbounded pool, no cookies (the shared jar would leak them between accounts)."""
+    """A transport of its own: unbounded pool, no cookies (the shared jar would leak them between accounts).
+
+    The context is given since the transport would load the system's certificates into one of its own, for a tenth of a second, and
+    then not use it: aiohttp's connector checks certificates.
+    """
     return AiohttpTransport(
-        client=lambda: aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0))
+        verify=_UNUSED, client=lambda: aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0))
     )
 
 

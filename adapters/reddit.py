@@ -87,9 +87,9 @@ class RedditAdapter:
         title = " ".join(message.title.split())
         if message.drill and not title.startswith("[DRILL]"):
             title = f"[DRILL] {title}"
-        text = literal(_encodable(message.text))
-        if not text or not message.title.strip():
+        if not message.text.strip() or not message.title.strip():
             raise Unsupported("Reddit needs a title and a text.")
+        text = literal(_encodable(message.text)) if len(message.text.strip()) <= TEXT else message.text
         if len(_encodable(title)) > TITLE:
             raise Unsupported(f"The title has {len(title)} characters on Reddit, and {TITLE} fit: shorten it.")
         if (length := len(text.replace(PERMALINK_SLOT, "x" * message.permalink_room))) > TEXT:

@@ -13,10 +13,10 @@ from itertools import pairwise
 from typing import Final
 
 from adapters.contract import PERMALINK_SLOT
-from adapters.text import URL
 
-_LINK: Final = re.compile(rf"{re.escape(PERMALINK_SLOT)}|{URL.pattern}|(?<![^\W_])www\.[^\s<>\"]+")
-_MARKUP: Final = re.compile(r"[\\*`~^\[\]<>|]|(?<![^\W_])_|_(?![^\W_])|&(?=#?[0-9A-Za-z]+;)")
+_IN_LINK: Final = r"[^\s<>\"\[\]\\`^{}|\u3000-\u303f\uff00-\uffef]+"
+_LINK: Final = re.compile(rf"{re.escape(PERMALINK_SLOT)}|(?<![A-Za-z])(?i:https?)://{_IN_LINK}|(?<![^\W_])www\.{_IN_LINK}")
+_MARKUP: Final = re.compile(r"[\\*_`~^\[\]<>|]|&(?=#?[0-9A-Za-z]+;)")
 _NAMES: Final = re.compile(r"(?<![^\W_])([ur]/)(?=[A-Za-z0-9][A-Za-z0-9_])", re.IGNORECASE)
 _LINE_START: Final = re.compile(r"^(\d*)(?=[#+.)-])(?:(?<!\d)(?=#|[+-](?:\s|$)|--)|(?<=\d)(?=[.)](?:\s|$)))")
 _HARMLESS_TAIL: Final = re.compile(r"[)\"']?[?!.,]*(?:\s|$)")
@@ -28,9 +28,7 @@ def literal(text: str) -> str:
     lines = [_line(line.strip()) for line in re.split(r"\r\n|\r|\n", text)]
     joined = lines[0]
     for before, after in pairwise(lines):
-        # two spaces break a line; a row of = would make the line above a heading
-        joint = "\n" if not before or not after else "\n\n" if re.fullmatch("=+", after) else "  \n"
-        joined += joint + after
+        joined += ("  \n" if before and after else "\n") + after  # two spaces break a line
     return re.sub(r"\n{3,}", "\n\n", joined).strip()
 
 
@@ -44,11 +42,15 @@ def _line(line: str) -> str:
         at = match.start() + len(link)
         # a link ends where whitespace begins, but for a little punctuation: whatever else follows would become part of it
         shown += link if _HARMLESS_TAIL.match(line, at) else f"{link} "
-    return _LINE_START.sub(r"\1\\", shown + _escaped(line[at:]))
+    shown += _escaped(line[at:])
+    # a row of = makes the line above a heading, and no backslash helps
+    return f"&#61;{shown[1:]}" if re.fullmatch("=+", shown) else _LINE_START.sub(r"\1\\", shown)
 
 
 def _escaped(words: str) -> str:
-    return _MARKUP.sub(r"\\\g<0>", _NAMES.sub(r"\1 ", words))
+    escaped = _MARKUP.sub(r"\\\g<0>", _NAMES.sub(r"\1 ", words))
+    # of first_last@… Reddit would link only what follows the escaped _, another address: better no link
+    return re.sub(r"(?<=\\_)([A-Za-z0-9.+-]*)@", r"\1&#64;", escaped)
 
 
 def _trimmed(url: str) -> str:

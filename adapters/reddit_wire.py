@@ -202,8 +202,9 @@ def _check_token(answer: requests.Response, body: bytes, whose: str) -> None:
         raise NotSent(f"Reddit lets {whose} not log in for now: a rate limit is used up.", _retry_after(answer.headers))
     if status in (400, 401, 403) or (status == 200 and dig(token, "error") is not None):
         raise NeedsOperator(f"Reddit does not let {whose} log in: correct its client id, client secret, username or password.")
-    right = isinstance(dig(token, "expires_in"), int) and isinstance(dig(token, "scope"), str)
-    if status != 200 or not right or not re.fullmatch(r"[!-~]+", str(dig(token, "access_token"))):
+    value, life, scope = (dig(token, name) for name in ("access_token", "expires_in", "scope"))
+    right = isinstance(value, str) and re.fullmatch(r"[!-~]+", value) and isinstance(life, int) and isinstance(scope, str)
+    if status != 200 or not right:
         raise NotSent(f"Could not log in: Reddit answered {status} without a token.")
 
 

@@ -56,7 +56,7 @@ def load(platform: str) -> AdapterClass:
         module, name = ADAPTERS[platform].split(":")
     except KeyError:
         near = difflib.get_close_matches(platform.lower(), ADAPTERS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UnknownPlatform(f"There is no platform {platform!r}{hint} Known are: {', '.join(platforms())}.") from None
+        hint = f"did you mean {near[0]!r}? Known" if near else "known"
+        raise UnknownPlatform(f"There is no platform {platform!r}; {hint} are: {', '.join(platforms())}.") from None
     adapter: AdapterClass = getattr(import_module(module), name)
     return adapter

@@ -148,8 +148,8 @@ class TelegramAdapter:
             return ReadBack("not_possible", "Only members can read this chat: let one of them look.")
         try:
             status, body, _ = await self._way.ask("GET", f"{self._web}{number}?embed=1&mode=tme", {})
-        except NotSent as error:
-            raise OutcomeUnknown(str(error)) from None
+        except (NotSent, OutcomeUnknown) as error:
+            raise OutcomeUnknown(f"The public page could not be read: {error}") from None
         if status == 404:
             return ReadBack("missing", "Telegram has no public page of this message.")
         if status != 200 or len(body) > MAX_PAGE:
@@ -207,7 +207,7 @@ def _rights(chat: ChatFullInfo, member: ChatMember, pin: bool) -> tuple[str, ...
 
 @asynccontextmanager
 async def _in_our_words() -> AsyncIterator[None]:
-    """Takes our own error out of the library's wrapping, and calls whatever else went wrong unknown."""
+    """Takes our own error out of the library's wrapping and calls whatever else went wrong unknown; drops causes, which quote URLs."""
     try:
         yield
     except Exception as error:
@@ -239,23 +239,17 @@ class _Way(BaseRequest):
         return status, body
 
     async def ask(self, method: str, url: str, form: dict[str, str]) -> tuple[int, bytes, httpx.Headers]:
-        """One exchange: status, body, headers. The error that it raises keeps no cause, as a cause may quote the URL."""
-        own: AdapterError = OutcomeUnknown(f"Telegram's answer could not be read: {LOOK}.")
-        try:
-            headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-            request = httpx.Request(method, url, headers=headers, data=form or None, extensions={"timeout": _TIMEOUTS})
-            async with under_way("Telegram"):
-                response = await self._transport.handle_async_request(request)
-                try:
-                    return response.status_code, await _bounded(response), response.headers
-                finally:
-                    await response.aclose()
-        except AdapterError as error:
-            own = error
-        except Exception:  # noqa: S110 - `own` says it, without the cause
-            pass
-        own.__cause__ = own.__context__ = None
-        raise own
+        """One exchange: status, body, headers. Raises `NotSent`, `OutcomeUnknown`."""
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        request = httpx.Request(method, url, headers=headers, data=form or None, extensions={"timeout": _TIMEOUTS})
+        async with under_way("Telegram"):
+            response = await self._transport.handle_async_request(request)
+            try:
+                return response.status_code, await _bounded(response), response.headers
+            except httpx.DecodingError:
+                raise OutcomeUnknown(f"Telegram's answer could not be read: {LOOK}.") from None
+            finally:
+                await response.aclose()
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _NOT_IN_URL = r"\s<>\"\u3000-\u303f\uff00-\uffef"
 URL = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]{{0,19}}://[^{_NOT_IN_URL}]+", re.ASCII)
 """A URL with a scheme, generously: up to the next whitespace, quote, angle bracket or CJK punctuation."""
 
-_BARE = r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[/:?#][!-~]*)?"
+_BARE = r"(?<![A-Za-z0-9-])[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[/:?#][!-~]*)?"
 _WHOLE = re.compile(rf"{re.escape(PERMALINK_SLOT)}|{URL.pattern}|{_BARE}")
 
 _BULLET = r"[^\S\n]*(?:[-*+•‣◦–—]|\(?\d{1,3}[.)])\s"
@@ -125,15 +125,33 @@ def _cut(text: str, joint: re.Pattern[str]) -> Iterator[str]:
 
 
 def _atoms(word: str, fits: Callable[[str], bool]) -> Iterator[str]:
-    """A word too long for a part: its links whole, the rest cluster by cluster."""
+    """A word too long for a part: its links whole, the rest in the longest runs of clusters that fit."""
     start = 0
     for match in [*_WHOLE.finditer(word), None]:
-        plain = word[start : match.start() if match else len(word)]
-        for atom in (*graphemes(plain), *([match[0]] if match else [])):
-            if not fits(atom):
-                raise Unsupported(f"“{atom[:40]}…” is too long for a post by itself: shorten it, or put a space where it may be cut.")
-            yield atom
-        start = match.end() if match else start
+        yield from _runs(graphemes(word[start : match.start() if match else len(word)]), fits)
+        if match:
+            yield _fitting(match[0], fits)
+            start = match.end()
+
+
+def _runs(clusters: list[str], fits: Callable[[str], bool]) -> Iterator[str]:
+    start = 0
+    while start < len(clusters):
+        end, step = start + 1, 1
+        _fitting(clusters[start], fits)
+        while step:  # doubles while it fits, then halves: some ten looks a run
+            if end + step <= len(clusters) and fits("".join(clusters[start : end + step])):
+                end, step = end + step, step * 2
+            else:
+                step //= 2
+        yield "".join(clusters[start:end])
+        start = end
+
+
+def _fitting(atom: str, fits: Callable[[str], bool]) -> str:
+    if not fits(atom):
+        raise Unsupported(f"{quoted(atom, 40)} is too long for a post by itself: shorten it, or put a space where it may be cut.")
+    return atom
 
 
 _EXTENDERS = frozenset("\u200c\u200d\u0e33\u0eb3\uff9e\uff9f")

@@ -82,9 +82,9 @@ class XAdapter:
         def fits_thread(part: str) -> bool:
             return fits(part) and fits(_alone(part).replace(PERMALINK_SLOT, self._receipt("0" * 19).permalink))
 
-        pieces = [text] if fits(text) else split(text, fits_thread)
-        if len(pieces) > THREAD:
-            raise Unsupported(f"The text needs {len(pieces)} posts on X, and a thread may have {THREAD}: shorten it.")
+        pieces = [text] if fits(text) else split(text, fits_thread) if weight(text) <= LENGTH * THREAD else []
+        if not 1 <= len(pieces) <= THREAD:
+            raise Unsupported(f"The text needs more than the {THREAD} posts that a thread on X may have: shorten it.")
         return Rendering(tuple(Part(piece, standalone=_alone(piece) if number else "") for number, piece in enumerate(pieces)))
 
     def owns(self, permalink: str) -> bool:

@@ -29,7 +29,8 @@ PARENT_UNSEEN = 5.0  # seconds: what helped when X did not see a parent of a sec
 LONGEST_WAIT = 24 * 3600.0
 MADE_NO_SENSE = "X gave an answer that makes no sense."
 
-logging.getLogger("tweepy").setLevel(logging.INFO)  # at DEBUG tweepy logs the Authorization header
+for name in ("tweepy", "oauthlib"):  # at DEBUG they log the Authorization header and what goes into its signature
+    logging.getLogger(name).setLevel(logging.INFO)
 
 
 class ReplyRefused(NeedsOperator):

@@ -12,7 +12,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from granian.server.embed import Server
 
-from app.api import announcements, incidents, problems
+from app.api import announcements, incidents, problems, roster
 from app.api.access import Tokens
 from app.bootstrap import House, open_house
 from app.services.context import Context
@@ -29,7 +29,7 @@ def application(ctx: Context, tokens: Tokens) -> FastAPI:
     app = FastAPI(title="Tocsin", version="1", description=__doc__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     app.state.ctx, app.state.tokens = ctx, tokens
     problems.install(app)
-    for router in (announcements.router, incidents.router, routes.router):
+    for router in (announcements.router, incidents.router, roster.router, routes.router):
         app.include_router(router)
 
     @app.middleware("http")

@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         return self.environment is Environment.DRILL
 
     @property
+    def origin(self) -> str:
+        """Scheme, host and port of the public URL, as browsers name it."""
+        return "/".join(self.public_url.split("/")[:3])
+
+    @property
     def rp_id(self) -> str:
         """The host that passkeys are bound to."""
         return self.public_url.split("://", 1)[1].split("/")[0].rsplit(":", 1)[0]

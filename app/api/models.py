@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from app.domain.announcement import MAX_TEXT, Answers, Kind, Override, Wording
 from app.domain.incident import Facts
@@ -128,10 +128,14 @@ class WordingIn(Strict):
         )
 
 
+def _how_named(value: object) -> str:
+    return "existing" if isinstance(value, str) else "inline"
+
+
 class AnnouncementIn(WordingIn):
     """A new announcement. The least is the text and the incident's name, or the id of an incident that exists."""
 
-    incident: IncidentIn | Line
+    incident: Annotated[Annotated[IncidentIn, Tag("inline")] | Annotated[Line, Tag("existing")], Discriminator(_how_named)]
     kind: Kind = Kind.INITIAL
 
 
@@ -158,3 +162,9 @@ class ClockIn(Strict):
     """How far the drill's clock runs ahead of the real one."""
 
     ahead_seconds: float = Field(ge=0, le=400 * 24 * 3600)
+
+
+class EnrolmentIn(Strict):
+    """Who is to make a passkey."""
+
+    person: Line

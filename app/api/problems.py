@@ -53,8 +53,8 @@ def install(app: FastAPI) -> None:
 
 
 def _field(location: Sequence[Any]) -> str:
-    """`incident.name` instead of `body → incident → IncidentIn → name`."""
-    names = [str(part) for part in location[1:] if not str(part).startswith(("IncidentIn", "function-", "constrained-", "str"))]
+    """`incident.name` instead of `body → incident → inline → name`."""
+    names = [str(part) for part in location[1:] if part not in ("inline", "existing")]
     return ".".join(names) or "body"
 
 

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy.engine import make_url
 
@@ -57,12 +58,20 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     ours, engines = database_urls(settings)
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(only_one(settings.data, ours))
-        await migrate.upgrade(ours, settings.environment.value)
+        ahead = await migrate.upgrade(ours, settings.environment.value)
         database = Database(ours)
         stack.push_async_callback(database.close)
         for destination in destinations.values():
             stack.push_async_callback(destination.adapter.aclose)
-        ctx = Context(settings, database, Clock(), destinations, read_roster, broadcast.start, mailer(settings))
+        ctx = Context(
+            settings,
+            database,
+            Clock(ahead if settings.drill else timedelta()),
+            destinations,
+            read_roster,
+            broadcast.start,
+            mailer(settings),
+        )
         broadcast.install(ctx)
         engine.launch(engines)
         stack.push_async_callback(engine.close)

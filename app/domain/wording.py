@@ -34,6 +34,9 @@ class Finding:
     end: int
 
 
+_HIDDEN = re.compile("[\u200b\u2060-\u2064\ufeff\u034f\u115f\u1160\u3164\uffa0\u202a-\u202e\u2066-\u2069\u200e\u200f\U000e0000-\U000e007f]")
+
+
 @cache
 def _linkify() -> LinkifyIt:
     from linkify_it import LinkifyIt  # its tables take a while to load
@@ -54,20 +57,13 @@ def _within(host: str, domain: str) -> bool:
 
 def live_link_affected(text: str, facts: Facts) -> Iterator[Finding]:
     """A clickable name of an affected domain."""
-    for link in _linkify().match(text) or ():
+    places = [place for place, character in enumerate(text) if not _HIDDEN.match(character)]
+    for link in _linkify().match("".join(text[place] for place in places)) or ():
         if any(_within(_host(link.url), domain) for domain in facts.affected_domains):
-            defanged = link.text.replace(".", "[.]")
-            yield Finding(
-                "live-link-affected",
-                "block",
-                f"Readers can click this and land on the affected site. Write “our website” or {defanged}.",
-                link.text,
-                link.index,
-                link.last_index,
-            )
-
-
-_HIDDEN = re.compile("[\u200b\u2060-\u2064\ufeff\u034f\u115f\u1160\u3164\uffa0\u202a-\u202e\u2066-\u2069\u200e\u200f\U000e0000-\U000e007f]")
+            start, end = places[link.index], places[link.last_index - 1] + 1
+            advice = f"Write “our website” or {link.text.replace('.', '[.]')}."
+            message = f"Readers can click this and land on the affected site. {advice}"
+            yield Finding("live-link-affected", "block", message, text[start:end], start, end)
 
 
 def hidden_characters(text: str, facts: Facts) -> Iterator[Finding]:

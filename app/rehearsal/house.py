@@ -41,7 +41,7 @@ def furnish(folder: Path, stand_ins: dict[str, Any], *, port: int = 0, pointers:
     port, token = port or _free_port(), secrets.token_urlsafe(32)
     house = RehearsalHouse(folder, f"http://localhost:{port}", token, {})
     (folder / "roster.toml").write_text("version = 1\n" + "".join(_person(house, person) for person in PERSONS))
-    (folder / "destinations.toml").write_text(_toml(_destinations(stand_ins, pointers)))
+    (folder / "destinations.toml").write_text(_toml(_destinations(stand_ins, pointers, house.url)))
     house.environ.update(_environ(house, stand_ins, port, pointers))
     return house
 
@@ -58,7 +58,7 @@ def _person(house: RehearsalHouse, person: str) -> str:
     )
 
 
-def _destinations(at: dict[str, Any], pointers: int) -> list[dict[str, Any]]:
+def _destinations(at: dict[str, Any], pointers: int, url: str) -> list[dict[str, Any]]:
     x, reddit, telegram, discord = accounts.X["accounts"][0], accounts.REDDIT, accounts.TELEGRAM, accounts.DISCORD
     channel = next(iter(telegram["channels"]))
     mail = {"host": at["smtp"]["host"], "port": at["smtp"]["port"], "security": "none", "from_address": "tocsin@rehearsal.example"}
@@ -106,7 +106,7 @@ def _destinations(at: dict[str, Any], pointers: int) -> list[dict[str, Any]]:
             "path_prefix": "/tocsin-drill/",
             "name": "the forum",
         },
-        {"id": "homepage", "platform": "banner", "role": "banner", "account": "homepage"},
+        {"id": "homepage", "platform": "banner", "role": "banner", "account": url},
         {"id": "team", "platform": "email", "role": "internal", "account": mail["from_address"], "to": "team@rehearsal.example"} | mail,
     ]
     return listed

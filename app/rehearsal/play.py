@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -69,12 +69,12 @@ class Stage:
         """What the stand-ins hold, and what they were asked."""
         return cast("dict[str, Any]", httpx.get(f"{self.stand_ins['main']}/state.json", trust_env=False).json())
 
-    def links(self, announcement: str) -> dict[str, str]:
-        """Each person's approval link, from the mails that arrived for it."""
+    def links(self, digest: str) -> dict[str, str]:
+        """Each person's approval link to that manifest, from the mails that arrived."""
         found: dict[str, str] = {}
         for mail in self.state()["smtp"]:
             url = re.search(r"http://\S+/approve/\S+", mail["text"])
-            for person in PERSONS:
+            for person in PERSONS if digest in mail["text"] else ():
                 if url and any(person in to for to in _recipients(mail)):
                     found[person] = url[0]
         return found
@@ -86,8 +86,8 @@ def _recipients(mail: dict[str, Any]) -> list[str]:
 
 
 @contextlib.contextmanager
-def stage(folder: Path, *, pointers: int = 0) -> Iterator[Stage]:
-    """Starts stand-ins and server; both end when this does, also when it is killed."""
+def stage(folder: Path, *, pointers: int = 0, environ: Mapping[str, str] | None = None) -> Iterator[Stage]:
+    """Starts stand-ins and server, with more of the environment where given; both end when this does, also when it is killed."""
     with contextlib.ExitStack() as stack:
         stand_ins = stack.enter_context(_process([sys.executable, "-m", "app.rehearsal", "--die-with-parent"], {}))
         assert stand_ins.stdout is not None
@@ -96,6 +96,7 @@ def stage(folder: Path, *, pointers: int = 0) -> Iterator[Stage]:
             raise RehearsalFailed("The stand-ins did not start.")
         addresses = json.loads(line)
         house = furnish(folder, addresses, pointers=pointers)
+        house.environ.update(environ or {})
         server = stack.enter_context(serving(house))
         playing = Stage(house, addresses, [stand_ins, server])
         stack.callback(playing.http.close)
@@ -153,9 +154,9 @@ def submit(stage: Stage, say: Say, **changes: Any) -> dict[str, Any]:
     return accepted
 
 
-def await_links(stage: Stage, announcement: str, say: Say) -> dict[str, str]:
+def await_links(stage: Stage, digest: str, say: Say) -> dict[str, str]:
     """Waits for the mails with everybody's link."""
-    links = _until(lambda: (found := stage.links(announcement)) and len(found) == len(PERSONS) and found, "the approval mails")
+    links = _until(lambda: (found := stage.links(digest)) and len(found) == len(PERSONS) and found, "the approval mails")
     say(f"The approval links were mailed to {' and '.join(links)}.")
     return cast("dict[str, str]", links)
 

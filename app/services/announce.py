@@ -114,7 +114,7 @@ async def write_revision(
     follow_up = await follow_ups.of_announcement(tx, id_)
     if follow_up and follow_up.state != FollowUpState.OVERDUE.value:
         window = (follow_up.opens, follow_up.closes)
-    chosen = _chosen(ctx, words)
+    chosen = _chosen(ctx, words, await _destinations_so_far(tx, incident.id, id_))
     planned = await _with_replies(ctx, tx, incident, facts, kind, words, chosen)
     found = renderings.findings(facts, words, planned)
     manifest = _manifest(ctx, facts, id_, revision, kind, words, planned, chosen, by, window)
@@ -182,7 +182,16 @@ def _manifest(
     )
 
 
-def _chosen(ctx: Context, words: Wording) -> list[Destination]:
+async def _destinations_so_far(tx: AsyncConnection, incident: str, id_: str) -> tuple[str, ...]:
+    """Where the incident was told of first: what follows goes there too, unless its author says otherwise."""
+    for first in await store.of_kind(tx, incident, Kind.INITIAL):
+        revision = await store.revision(tx, first.digest)
+        if first.id != id_ and revision:
+            return words_from(revision.wording).destinations
+    return ()
+
+
+def _chosen(ctx: Context, words: Wording, so_far: tuple[str, ...]) -> list[Destination]:
     unknown = [name for name in (*words.destinations, *words.texts) if name not in ctx.destinations]
     if unknown:
         known = ", ".join(ctx.destinations)
@@ -190,7 +199,8 @@ def _chosen(ctx: Context, words: Wording) -> list[Destination]:
         raise Refused(422, "Unknown destination.", f"Configured are: {known}.", errors)
     if PERMALINK_SLOT in words.text:
         raise Refused(422, f"The text holds {PERMALINK_SLOT}.", "Only pointers have that slot, and Tocsin puts it there.")
-    chosen = [d for d in ctx.destinations.values() if not words.destinations or d.id in words.destinations]
+    wanted = words.destinations or tuple(name for name in so_far if name in ctx.destinations)
+    chosen = [d for d in ctx.destinations.values() if not wanted or d.id in wanted]
     if any(d.role is Role.POINTER for d in chosen) and not any(d.role is Role.PRIMARY for d in chosen):
         raise Refused(422, "Pointers need a primary to point to.", "Add the primary to `destinations`, or leave the field out.")
     return chosen

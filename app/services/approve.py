@@ -67,7 +67,7 @@ def approved_bytes(revision: store.RevisionRow | None) -> bytes:
 
 def _verified(ctx: Context, row: AnnouncementRow, approval: Approval) -> Verified:
     try:
-        verified = verify(approval, ctx.read_roster(), origin=ctx.settings.public_url, rp_id=ctx.settings.rp_id)
+        verified = verify(approval, ctx.read_roster(), origin=ctx.settings.origin, rp_id=ctx.settings.rp_id)
     except ApprovalRefused as error:
         raise Refused(403, "This signature does not count.", str(error)) from error
     said = verified.statement

@@ -25,8 +25,8 @@ class Refused(Exception):
 class Clock:
     """The time in UTC. A drill's clock can be moved, so that follow-ups need no real waiting."""
 
-    def __init__(self) -> None:
-        self.ahead = timedelta()
+    def __init__(self, ahead: timedelta = timedelta()) -> None:
+        self.ahead = ahead
 
     def now(self) -> datetime:
         """The time that all rules go by."""
@@ -53,6 +53,15 @@ class Destination:
         return self.config.role
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """An invitation to make a passkey; it gives no right, since only the roster's file makes anyone a reviewer."""
+
+    person: str
+    challenge: bytes
+    expires_at: datetime
+
+
 @dataclass(slots=True)
 class Context:
     """The house as its services see it."""
@@ -64,6 +73,7 @@ class Context:
     read_roster: Callable[[], Roster]
     start_broadcast: Callable[[str, str, int], Awaitable[None]]  # announcement, digest, run
     post_mail: Callable[[str, str, str], Awaitable[None]] | None  # to, subject, text
+    enrolments: dict[str, Enrolment] = field(default_factory=dict)  # by token; a restart forgets them
     runner: str = field(default_factory=lambda: secrets.token_hex(8))  # this process, in every attempt it opens
 
     @property

@@ -13,12 +13,12 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.announcement import AnnouncementState
-from app.domain.encoding import b64url
+from app.domain.passkey import encode
 from app.services.announce import existing
 from app.services.context import Context, Refused
 from app.services.verification import judge
 from app.store import announcements as store
-from app.store import approvals
+from app.store import approvals, deliveries
 from app.store.announcements import AnnouncementRow
 from app.store.approvals import LinkRow
 from app.store.tables import approval_links, iso
@@ -70,12 +70,21 @@ def _why_not(ctx: Context, row: LinkRow, announcement: AnnouncementRow) -> str:
     return ""
 
 
+async def may_decide(tx: AsyncConnection, link: OpenLink, decision: str) -> None:
+    """Lets an open link decide, and a closed one only repeat what it decided (an answer may have been lost). Raises `Refused` 409."""
+    said = {(row.person, row.decision) for row in await approvals.of_digest(tx, link.row.digest)}
+    if link.why_not and (link.row.used_at is None or (link.row.person, decision) not in said):
+        raise Refused(409, "This link is closed.", link.why_not)
+
+
 async def approval_request(ctx: Context, token: str) -> dict[str, Any]:
     """All that a reviewer's page or CLI needs to show the manifest and to sign it."""
     async with ctx.database.read() as tx:
         link = await look_up(ctx, tx, token)
         request = await request_for(ctx, tx, link.announcement, link.row.digest, link.row.person)
+        sent = await deliveries.of_digest(tx, link.row.digest)
     return request | {
+        "deliveries": [{"destination": d.destination, "state": d.state, "permalink": d.permalink, "detail": d.problem} for d in sent],
         "nonce": link.nonce,
         "expires_at": iso(link.row.expires_at),
         "usable": not link.why_not,
@@ -116,4 +125,4 @@ def _hash(token: str) -> str:
 
 def _nonce(token: str) -> str:
     """Public and unique to the link, so that a signature made through it is bound to it."""
-    return b64url(hashlib.sha256(b"tocsin-nonce\n" + token.encode()).digest()[:16])
+    return encode(hashlib.sha256(b"tocsin-nonce\n" + token.encode()).digest()[:16])

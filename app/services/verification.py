@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.approval import Approval, ApprovalRefused, Quorum, Verified, quorum, verify
 from app.domain.manifest import Manifest, ManifestError, digest
-from app.domain.roster import Roster
+from app.domain.roster import PersonRole, Roster
 from app.services.context import Context
 from app.settings import Settings
 from app.store import announcements as store
@@ -39,10 +39,12 @@ def judge(raw: bytes, approvals: list[str], roster: Roster, settings: Settings) 
     valid: list[Verified] = []
     for text in approvals:
         try:
-            verified = verify(Approval.from_json(text), roster, origin=settings.public_url, rp_id=settings.rp_id)
+            verified = verify(Approval.from_json(text), roster, origin=settings.origin, rp_id=settings.rp_id)
         except (ApprovalRefused, ValueError):
             continue  # a row that does not verify stands for nobody
         said = verified.statement
+        if PersonRole.REVIEWER not in verified.person.roles and verified.person.id != manifest.author:
+            continue  # who only writes counts for what they wrote; what a machine token submits needs two reviewers
         about = (said.digest, said.announcement, said.revision, said.environment)
         if about == (fingerprint, manifest.announcement, manifest.revision, manifest.environment):
             valid.append(verified)

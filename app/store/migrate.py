@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import create_engine, insert, select, text
@@ -18,22 +19,25 @@ class WrongDatabase(Exception):
     """This database cannot be used; the message says why."""
 
 
-async def upgrade(url: str, environment: str) -> None:
-    """Migrates where it is not at `HEAD`. Raises `WrongDatabase`."""
-    await asyncio.to_thread(_upgrade, url.replace("+aiosqlite", ""), environment)
+async def upgrade(url: str, environment: str) -> timedelta:
+    """Migrates where it is not at `HEAD`; returns how far this house's clock runs ahead. Raises `WrongDatabase`."""
+    return await asyncio.to_thread(_upgrade, url.replace("+aiosqlite", ""), environment)
 
 
-def _upgrade(url: str, environment: str) -> None:
+def _upgrade(url: str, environment: str) -> timedelta:
     engine = create_engine(url)
     try:
         if _version(url) != HEAD:
             _migrate(url)
         with engine.begin() as tx:
-            bound = tx.scalar(select(house.c.environment))
+            bound = tx.execute(select(house.c.environment, house.c.clock_ahead)).first()
             if bound is None:
                 tx.execute(insert(house).values(environment=environment))
-            elif bound != environment:
-                raise WrongDatabase(f"This database belongs to a {bound} Tocsin and can never be used for {environment}. Choose another.")
+                return timedelta()
+            if bound.environment != environment:
+                whose = f"This database belongs to a {bound.environment} Tocsin"
+                raise WrongDatabase(f"{whose} and can never be used for {environment}. Choose another.")
+            return timedelta(seconds=bound.clock_ahead)
     except DBAPIError as error:
         raise WrongDatabase(f"The database cannot be used: {error.orig}") from error
     finally:

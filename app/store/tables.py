@@ -59,7 +59,12 @@ class Moment(TypeDecorator[datetime]):
         return moment(value or "")
 
 
-house = Table("house", metadata, Column("environment", String(10), primary_key=True))
+house = Table(
+    "house",
+    metadata,
+    Column("environment", String(10), primary_key=True),
+    Column("clock_ahead", Float, nullable=False, server_default="0"),  # seconds; a drill's alone
+)
 
 incidents = Table(
     "incidents",

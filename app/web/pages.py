@@ -97,11 +97,9 @@ def enrol_page(view: Mapping[str, Any]) -> str:
 def banner_page(banner: Mapping[str, Any]) -> str:
     """`/banner.html`, for frames and readers without scripts. `banner` is what `/banner.json` says; a script keeps it fresh."""
     permalink = str(banner.get("permalink") or "")
-    return _render("banner.html", banner.get("environment", "live"), banner=dict(banner), link=permalink if _linkable(permalink) else "")
-
-
-def _linkable(url: str) -> bool:
-    return url.startswith("https://")
+    return _render(
+        "banner.html", banner.get("environment", "live"), banner=dict(banner), link=permalink if permalink.startswith("https://") else ""
+    )
 
 
 def _render(template: str, environment: str, **values: Any) -> str:

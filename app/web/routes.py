@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
 from app.domain.approval import Approval, ApprovalRefused, Statement
-from app.services import approve, banner, links
+from app.services import approve, banner, enrol, links
 from app.services.context import Context, Refused
 from app.web import pages
 
@@ -40,8 +40,7 @@ async def approval_page(token: str, ctx: Ctx) -> Response:
     try:
         view = await links.approval_request(ctx, token)
     except Refused as error:
-        closed = pages.link_closed_page(environment=ctx.settings.environment.value, title=error.title, detail=error.detail)
-        return HTMLResponse(closed, error.status, headers=pages.page_headers())
+        return _closed(ctx, error)
     return HTMLResponse(pages.approve_page(view), headers=pages.page_headers())
 
 
@@ -55,15 +54,19 @@ async def approval_request(token: str, ctx: Ctx) -> Response:
 async def decide(token: str, request: Request, ctx: Ctx) -> Response:
     """Takes the signed decision of the link's person."""
     approval = _approval(await request.body())
+    statement = Statement.parse(approval.statement_bytes)
     async with ctx.database.read() as tx:
         link = await links.look_up(ctx, tx, token)
-    statement = Statement.parse(approval.statement_bytes)
-    if (statement.person, statement.nonce) != (link.row.person, link.nonce):
-        raise Refused(403, "The signature is not for this link.", "Open your own link and sign there.")
-    if link.why_not and link.row.used_at is None:
-        raise Refused(409, "This link is closed.", link.why_not)
+        if (statement.person, statement.nonce) != (link.row.person, link.nonce):
+            raise Refused(403, "The signature is not for this link.", "Open your own link and sign there.")
+        await links.may_decide(tx, link, statement.decision.value)
     outcome = await approve.decide(ctx, link.announcement.id, approval)
     return _json({"decision": outcome.decision, "state": outcome.state, "missing": outcome.missing}, PRIVATE)
+
+
+def _closed(ctx: Context, error: Refused) -> Response:
+    closed = pages.link_closed_page(environment=ctx.settings.environment.value, title=error.title, detail=error.detail)
+    return HTMLResponse(closed, error.status, headers=pages.page_headers())
 
 
 def _approval(raw: bytes) -> Approval:
@@ -71,6 +74,27 @@ def _approval(raw: bytes) -> Approval:
         return Approval.from_json(raw)
     except ApprovalRefused as error:
         raise Refused(422, "This is no approval.", str(error)) from error
+
+
+@router.api_route("/enrol/{token}", methods=BOTH)
+async def enrolment_page(token: str, ctx: Ctx) -> Response:
+    """The page on which a person makes a passkey."""
+    try:
+        return HTMLResponse(pages.enrol_page(enrol.page_view(ctx, token)), headers=pages.page_headers())
+    except Refused as error:
+        return _closed(ctx, error)
+
+
+@router.post("/enrol/{token}")
+async def enrolled(token: str, request: Request, ctx: Ctx) -> Response:
+    """Takes the new passkey, and gives back its roster entry."""
+    try:
+        made = json.loads(await request.body())
+    except ValueError:
+        made = None
+    if not isinstance(made, dict):
+        raise Refused(422, "This is no passkey.", "Open the link in a browser and press the button there.")
+    return _json(enrol.entry(ctx, token, made), PRIVATE)
 
 
 @router.api_route("/banner.json", methods=BOTH)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.rehearsal.play import Stage, stage
+from tests.support.desk import Desk
 
 
 @pytest.fixture(scope="module")
@@ -16,3 +17,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder: Path = tmp_path_factory.mktemp("rehearsal")
     with stage(folder) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def desk(running: Stage) -> Desk:
+    """The same, as its people use it."""
+    return Desk(running)

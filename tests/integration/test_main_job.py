@@ -22,7 +22,7 @@ def test_an_update_goes_out_once_everywhere(running: Stage) -> None:
     assert accepted["missing"]["approvals"] == 2
     assert not running.state()["x"], "nothing may leave before two people signed"
 
-    links = play.await_links(running, accepted["id"], quiet)
+    links = play.await_links(running, accepted["digest"], quiet)
     assert play.sign(running, "first-reviewer", links["first-reviewer"], quiet)["missing"] == 1
     assert not running.state()["x"], "one signature is not two"
     play.sign(running, "second-reviewer", links["second-reviewer"], quiet)

@@ -168,9 +168,14 @@ function actions(manifest, approve, finish) {
       button("Reject", "secondary.stop", ask("reject", "Reject this revision", "Why? The author and the record get it.", false))));
 }
 
-const noPasskey = () => el("section.actions", { "aria-label": "Your decision" },
-  el("p.needed", {}, supported() ? "You have no passkey for this address, so sign from a terminal:" : "This browser cannot use passkeys, so sign from a terminal:"),
-  copyable(terminal(), "Copy"));
+/** Without a passkey: another browser (mail and chat apps open links in one that has none), or a terminal. */
+function noPasskey() {
+  const elsewhere = "This browser cannot use passkeys. Copy the link into your phone’s own browser, or sign from a terminal:";
+  return el("section.actions", { "aria-label": "Your decision" },
+    el("p.needed", {}, supported() ? "You have no passkey for this address, so sign from a terminal:" : elsewhere),
+    supported() ? null : copyable(location.href, "Copy the link"),
+    copyable(terminal(), "Copy the command"));
+}
 
 function closed() {
   return el("section.actions", { "aria-label": "Your decision" }, el("p.needed", { role: "status" }, request.why_not || "This link cannot be used any more."));

@@ -53,5 +53,5 @@ const enrol = once(async () => {
 
 place.append(...(supported()
   ? [el("label", {}, el("span", {}, "What you call this device"), label), button("Make a passkey", "primary", enrol), status]
-  : [el("p.alert", {}, "This browser cannot make passkeys, or the page was not opened over HTTPS. Use another, or enrol an SSH key: ",
-    el("code", {}, `tocsin roster enrol ${request.person} --ssh ~/.ssh/id_ed25519.pub`))]));
+  : [el("p.alert", {}, "This browser cannot make passkeys, or the page was not opened over HTTPS. Copy the link into your phone’s own browser, or give your SSH public key to whoever keeps the roster."),
+    copyable(location.href, "Copy the link")]));

@@ -23,6 +23,7 @@ def upgrade() -> None:
     op.create_table(
         "house",
         sa.Column("environment", sa.String(length=10), nullable=False),
+        sa.Column("clock_ahead", sa.Float(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("environment", name=op.f("pk_house")),
     )
     op.create_table(

@@ -1,0 +1,40 @@
+"""The roster as the API shows it, and invitations to enrol a passkey. The roster itself is a file; no route writes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.access import Caller, Ctx, once
+from app.api.models import EnrolmentIn
+from app.services import enrol
+
+router = APIRouter(prefix="/v1/roster", tags=["roster"])
+
+
+@router.get("")
+async def shown(ctx: Ctx, caller: Caller) -> dict[str, Any]:
+    """The people, their roles and how many keys of each kind; and what is still lacking."""
+    roster = ctx.read_roster()
+    people = [
+        {
+            "id": person.id,
+            "name": person.name,
+            "roles": sorted(person.roles),
+            "ssh_keys": [key.fingerprint for key in person.ssh_keys],
+            "passkeys": [key.label for key in person.passkeys],
+        }
+        for person in roster.persons
+    ]
+    return {"version": roster.version, "threshold": roster.threshold, "digest": roster.digest, "people": people, "gaps": list(roster.gaps)}
+
+
+@router.post("/enrolments")
+async def invite(body: EnrolmentIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
+    """A link with which one person makes a passkey."""
+
+    async def work(_seed: str) -> dict[str, Any]:
+        return enrol.invite(ctx, body.person)
+
+    return await once(request, ctx, caller, work)

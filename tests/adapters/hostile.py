@@ -1,0 +1,55 @@
+"""A host that answers whatever a test tells it to, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+
+@dataclass
+class Hostile:
+    """`say` sets the answer to every request under a path; others get 404."""
+
+    base_url: str = ""
+    answers: dict[str, list[web.Response | bytes]] = field(default_factory=dict)
+    asked: list[web.BaseRequest] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+
+    def say(self, path: str, body: object, status: int = 200, kind: str = "application/json", **headers: str) -> None:
+        """Queues an answer under the path; the last one stays. A str or bytes goes out as it is, anything else as JSON."""
+        raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()} | ({"Content-Type": kind} if kind else {})
+        self.answers.setdefault(path, []).append(web.Response(body=raw, status=status, headers=named))
+
+    def posts(self, path: str) -> int:
+        """How many POSTs came in under the path."""
+        return sum(request.method == "POST" and request.path.startswith(path) for request in self.asked)
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        self.asked.append(request)
+        self.bodies.append(await request.read())
+        queue = next((queue for path, queue in self.answers.items() if request.path.startswith(path)), None)
+        if not queue:
+            return web.Response(status=404, text="<h1>nothing here</h1>", content_type="text/html")
+        answer = queue.pop(0) if len(queue) > 1 else queue[0]
+        assert isinstance(answer, web.Response)
+        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
+
+
+@asynccontextmanager
+async def hostile_host() -> AsyncIterator[Hostile]:
+    """On loopback, at a free port."""
+    host = Hostile()
+    runner = web.ServerRunner(web.Server(host.answer), shutdown_timeout=0.05)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield host
+    finally:
+        await runner.cleanup()

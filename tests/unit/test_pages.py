@@ -1,0 +1,160 @@
+"""The pages as text: escaped data, a policy without holes, marks of a drill, integrity that fits."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from app.web import pages
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&\u2028\u2029<!--"
+ASKED = {"environment": "live", "manifest": EVIL, "person": EVIL, "findings": [{"message": EVIL}], "passkeys": []}
+ENROL = {"environment": "live", "person": EVIL, "person_name": EVIL, "options": {"challenge": EVIL}}
+NOTICE = {"active": True, "environment": "live", "incident": EVIL, "text": EVIL, "permalink": "https://x.example/1"}
+
+
+class _Reader(HTMLParser):
+    """Collects tags, their attributes and the text of the data script."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.data = ""
+        self._in_data = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._in_data = tag == "script" and dict(attrs).get("id") == "request"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_data = False
+
+    def handle_data(self, data: str) -> None:
+        self.data += data if self._in_data else ""
+
+
+def _every_page(environment: str = "live") -> dict[str, str]:
+    return {
+        "approve": pages.approve_page(ASKED | {"environment": environment}),
+        "enrol": pages.enrol_page(ENROL | {"environment": environment}),
+        "closed": pages.link_closed_page(environment=environment, title=EVIL, detail=EVIL),
+        "banner": pages.banner_page(NOTICE | {"environment": environment}),
+    }
+
+
+@pytest.mark.parametrize("name", ["approve", "enrol", "closed", "banner"])
+def test_no_text_becomes_markup_and_nothing_is_inline(name: str) -> None:
+    for tag, attributes in _Reader(_every_page()[name]).tags:
+        assert tag not in {"img", "style", "iframe", "base", "form"}
+        assert not any(key.startswith("on") or key == "style" for key in attributes)
+        if tag == "script" and attributes.get("type") != "application/json":
+            assert attributes["src"]
+            assert attributes["integrity"]
+
+
+def test_embedded_request_is_the_request() -> None:
+    assert json.loads(_Reader(pages.approve_page(ASKED)).data) == ASKED
+    assert json.loads(_Reader(pages.enrol_page(ENROL)).data) == ENROL
+
+
+def test_what_is_signed_stands_in_the_data_only() -> None:
+    page = pages.approve_page(ASKED | {"manifest": "WORDS OF THE MANIFEST", "person": "SOMEBODY"})
+    outside = re.sub(r'<script type="application/json".*?</script>', "", page, flags=re.S)
+    assert "WORDS OF THE MANIFEST" in page
+    assert "WORDS OF THE MANIFEST" not in outside
+    assert "SOMEBODY" not in outside
+
+
+@pytest.mark.parametrize("name", ["approve", "enrol", "closed", "banner"])
+def test_drill_is_marked_and_live_is_not(name: str) -> None:
+    drill, live = _every_page("drill")[name], _every_page("live")[name]
+    assert "<title>[DRILL] " in drill
+    assert 'data-environment="drill"' in drill
+    assert drill.count("DRILL") > live.count("DRILL") == 0
+
+
+@pytest.mark.parametrize("environment", ["", "Live", "production", None])
+def test_page_that_cannot_be_marked_is_not_made(environment: Any) -> None:
+    with pytest.raises(ValueError, match="drill or live"):
+        pages.approve_page(ASKED | {"environment": environment})
+
+
+@pytest.mark.parametrize("name", ["approve", "enrol", "closed", "banner"])
+def test_every_file_that_a_page_names_is_served_with_that_integrity(name: str) -> None:
+    named = [
+        (str(attributes.get("src") or attributes.get("href")), attributes.get("integrity"))
+        for tag, attributes in _Reader(_every_page()[name]).tags
+        if tag in {"script", "link"} and (attributes.get("src") or attributes.get("href"))
+    ]
+    assert len(named) >= 2
+    for url, integrity in named:
+        assert url == "/banner.js" or url.startswith(f"/static/{pages.static_version()}/")
+        file = pages.static_file(url.rsplit("/", 1)[1])
+        assert integrity in {None, file.integrity}
+
+
+def test_modules_preload_all_that_they_import() -> None:
+    preloaded = {
+        str(attributes["href"]).rsplit("/", 1)[1]
+        for tag, attributes in _Reader(_every_page()["approve"]).tags
+        if attributes.get("rel") == "modulepreload"
+    }
+    imported = set()
+    for name in {"approve.js", *preloaded}:
+        imported |= set(re.findall(r'from "\./([a-z]+\.js)"', pages.static_file(name).content.decode()))
+    assert imported == preloaded
+
+
+def test_integrity_is_of_the_bytes_and_types_are_exact() -> None:
+    file = pages.static_file("banner.js")
+    assert file.integrity == "sha384-" + base64.b64encode(hashlib.sha384(file.content).digest()).decode()
+    assert file.media_type == "text/javascript; charset=utf-8"
+    assert pages.static_file("style.css").media_type == "text/css; charset=utf-8"
+    assert pages.static_file("bell.svg").media_type == "image/svg+xml"
+
+
+@pytest.mark.parametrize("name", ["", ".", "../pages.py", "..%2fpages.py", "/etc/passwd", "style.css/", "STYLE.CSS"])
+def test_nothing_else_is_served(name: str) -> None:
+    with pytest.raises(LookupError):
+        pages.static_file(name)
+
+
+def test_policy_allows_our_own_files_and_nothing_inline() -> None:
+    rules = dict(rule.strip().split(" ", 1) for rule in pages.CONTENT_SECURITY_POLICY.split(";"))
+    assert rules == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "connect-src": "'self'",
+        "img-src": "'self' data:",
+        "form-action": "'none'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    assert "frame-ancestors *" in pages.page_headers(framed=True)["Content-Security-Policy"]
+    assert pages.page_headers()["Referrer-Policy"] == "no-referrer"
+    assert pages.page_headers()["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("permalink", ["javascript:alert(1)", "http://x.example", "", None, "data:,x"])
+def test_banner_links_https_only(permalink: str | None) -> None:
+    assert "<a " not in pages.banner_page(NOTICE | {"permalink": permalink})
+    assert '<a href="https://x.example/1" target="_blank" rel="noopener noreferrer">' in pages.banner_page(NOTICE)
+
+
+def test_banner_without_a_notice_says_so() -> None:
+    assert "No security notice at the moment." in pages.banner_page({"active": False})
+
+
+def test_banner_script_changes_only_on_purpose() -> None:
+    # Homepages name this hash in their tag: a browser refuses any other script, and their banner is gone until they change the tag.
+    assert pages.static_file("banner.js").integrity == "sha384-vDV989yQxzvbgKGTA1wycaQ0be4EkwCp6GzL1WZX1qZuWR6PmpPWgdC9jKTxnzyK"

@@ -8,7 +8,7 @@ sources in `docs/adapters/x.md`.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -82,7 +82,7 @@ class XAdapter:
         def fits_thread(part: str) -> bool:
             return fits(part) and fits(_alone(part).replace(PERMALINK_SLOT, self._receipt("0" * 19).permalink))
 
-        pieces = [text] if fits(text) else split(text, fits_thread) if weight(text) <= LENGTH * THREAD else []
+        pieces = [text] if fits(text) else _thread(text, fits, fits_thread) if weight(text) <= LENGTH * THREAD else []
         if not 1 <= len(pieces) <= THREAD:
             raise Unsupported(f"The text needs more than the {THREAD} posts that a thread on X may have: shorten it.")
         return Rendering(tuple(Part(piece, standalone=_alone(piece) if number else "") for number, piece in enumerate(pieces)))
@@ -189,6 +189,12 @@ class XAdapter:
             if not isinstance(token := dig(answer, "meta", "next_token"), str):
                 return
         raise OutcomeUnknown("The account has too many new posts to look through: look on X, then mark it as posted or retry.")
+
+
+def _thread(text: str, fits: Callable[[str], bool], fits_later: Callable[[str], bool]) -> list[str]:
+    """As much as it holds in the first part, which most read alone; later parts keep room for the link that may have to be added."""
+    first = split(text, fits)[0]
+    return [first, *split(text[len(first) :].strip(), fits_later)]
 
 
 def _alone(piece: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -14,7 +15,7 @@ from granian.server.embed import Server
 
 from app.api import announcements, incidents, problems, roster
 from app.api.access import Tokens
-from app.bootstrap import House, open_house
+from app.bootstrap.house import House, open_house
 from app.services.context import Context
 from app.settings import Settings
 from app.web import routes
@@ -58,8 +59,19 @@ async def serve(settings: Settings) -> None:
         await _serve(house)
 
 
+def _claim(host: str, port: int) -> None:
+    """Raises OSError where somebody listens there already: Granian would share the port with them, unseen."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(f"{host}:{port} cannot be listened on ({error.strerror}). Stop what runs there, or set TOCSIN_PORT.") from error
+
+
 async def _serve(house: House) -> None:
     settings = house.ctx.settings
+    _claim(settings.host, settings.port)
     app = application(house.ctx, house.tokens)
     server = Server(app, address=settings.host, port=settings.port, interface="asgi", log_enabled=False)  # type: ignore[arg-type]
     stopping = asyncio.Event()

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.api.access import Caller, Ctx, once
@@ -28,9 +28,11 @@ FINISHED = {"sent", "cancelled"}
 @router.post("", status_code=202)
 async def create(body: AnnouncementIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
     """Accepts a canonical update, renders it for every destination, and asks the reviewers. Nothing is sent before two people sign."""
-    existing = isinstance(body.incident, str)
-    facts = Facts("", "", "") if isinstance(body.incident, str) else body.incident.facts(ctx.settings)
-    submission = Submission(facts, Kind(body.kind), body.wording(), body.incident if existing else "")  # type: ignore[arg-type]
+    kind, named = Kind(body.kind), body.incident
+    if isinstance(named, str):
+        submission = Submission(Facts("", "", ""), kind, body.wording(), incident=named)
+    else:
+        submission = Submission(named.facts(ctx.settings), kind, body.wording(), given=named.given)
 
     async def work(seed: str) -> dict[str, Any]:
         id_ = await announce.announce(ctx, submission, caller, seeded_id("an", seed) if seed else "")
@@ -62,6 +64,12 @@ async def approval_request(announcement_id: str, ctx: Ctx, caller: Caller, perso
     async with ctx.database.read() as tx:
         row = await announce.existing(tx, announcement_id)
         return await links.request_for(ctx, tx, row, row.digest, person) | {"nonce": secrets.token_urlsafe(16)}
+
+
+@router.get("/{announcement_id}/approvals")
+async def evidence(announcement_id: str, ctx: Ctx, caller: Caller) -> dict[str, Any]:
+    """The manifest's exact text and every signed approval of it, to be kept and verified elsewhere (`tocsin verify`)."""
+    return await views.evidence(ctx, announcement_id)
 
 
 @router.post("/{announcement_id}/approvals")
@@ -107,7 +115,13 @@ async def cancel(announcement_id: str, request: Request, ctx: Ctx, caller: Calle
     return await once(request, ctx, caller, work)
 
 
-@router.get("/{announcement_id}/events", response_class=EventSourceResponse)
+async def _exists(announcement_id: str, ctx: Ctx, caller: Caller) -> None:
+    """Refuses before the stream begins; afterwards it would be too late for a problem document."""
+    async with ctx.database.read() as tx:
+        await announce.existing(tx, announcement_id)
+
+
+@router.get("/{announcement_id}/events", response_class=EventSourceResponse, dependencies=[Depends(_exists)])
 async def events(
     announcement_id: str, ctx: Ctx, caller: Caller, last_event_id: Annotated[int, Header(ge=0)] = 0
 ) -> AsyncIterator[ServerSentEvent]:

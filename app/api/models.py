@@ -78,6 +78,11 @@ class IncidentIn(Strict):
     time_zone: Zone | None = None
     started: AwareDatetime | None = None
 
+    @property
+    def given(self) -> frozenset[str]:
+        """The facts that the request itself names; of an incident that exists they replace what was known."""
+        return frozenset(self.model_fields_set) - {"name"}
+
     def facts(self, settings: Settings) -> Facts:
         """With the configuration's defaults."""
         return Facts(

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from app.services.context import Refused
@@ -41,6 +42,12 @@ def install(app: FastAPI) -> None:
     async def _invalid(_request: Request, error: RequestValidationError) -> Response:
         errors = [{"field": _field(e["loc"]), "message": _message(e)} for e in error.errors()]
         return problem(422, "Some fields are wrong.", "Mend every field listed in `errors`; nothing was accepted.", errors)
+
+    @app.exception_handler(DBAPIError)
+    async def _unstored(_request: Request, error: DBAPIError) -> Response:
+        log.error("database-failed", problem=str(error.orig))
+        detail = "The database cannot be written; perhaps its disk is full. Mend that and send the same request again."
+        return problem(503, "Nothing was accepted.", detail, headers={"Retry-After": "5"})
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> Response:

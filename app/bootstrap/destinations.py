@@ -35,7 +35,10 @@ def load_destinations(settings: Settings, environ: Mapping[str, str] = os.enviro
         raise ConfigurationError([f"{settings.destinations}: {error}"]) from error
     problems: list[str] = [f"{settings.destinations}: unknown `{key}`; write [[destination]]." for key in data if key != "destination"]
     found: dict[str, Destination] = {}
-    for entry in data.get("destination", []):
+    entries = data.get("destination", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ConfigurationError([f"{settings.destinations}: `destination` must be a list of tables: write [[destination]]."])
+    for entry in entries:
         one = _Entry(entry, settings, environ).read(problems)
         if one and one.id in found:
             problems.append(f"Destination {one.id} stands twice; ids are unique.")

@@ -5,9 +5,13 @@ Exit codes: 0 done, 1 refused or failed, 2 usage. `--json` on every command that
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 _COMMANDS = {
     "serve": ("app.cli.processes", "Run Tocsin: API, pages and broadcasts in one process."),
@@ -18,7 +22,7 @@ _COMMANDS = {
     "reject": ("app.cli.decide", "Reject a revision, signed."),
     "request-changes": ("app.cli.decide", "Ask for changes to a revision, signed."),
     "status": ("app.cli.status", "Show an announcement, or all that is under way."),
-    "watch": ("app.cli.status", "Follow an announcement as it goes out."),
+    "watch": ("app.cli.watch", "Follow an announcement as it goes out."),
     "resolve": ("app.cli.act", "Resolve an incident and put its follow-ups on the clock."),
     "cancel": ("app.cli.act", "Cancel an announcement that has not begun to go out."),
     "retry": ("app.cli.act", "Try a failed delivery again."),
@@ -32,7 +36,7 @@ _COMMANDS = {
 
 
 class _Lazy(click.Group):
-    """Lists commands without importing them, so that `tocsin --help` is quick."""
+    """Lists commands without importing them, so that `tocsin --help` and the shell's completion are quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -47,13 +51,45 @@ class _Lazy(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, told) for name, (_, told) in _COMMANDS.items()])
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name, help=told) for name, (_, told) in _COMMANDS.items() if name.startswith(incomplete)]
+
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="tocsin")
-def tocsin() -> None:
-    """Tocsin warns your users during a security incident: one reviewed update, everywhere, once."""
+@click.pass_context
+def tocsin(ctx: click.Context) -> None:
+    """Tocsin warns your users during a security incident: one reviewed update, everywhere, once.
+
+    Commands reach the server at TOCSIN_URL with the machine token TOCSIN_TOKEN; an approval link needs neither.
+    `tocsin rehearse` shows all of it on this machine alone. Each command has a --help of its own.
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
 
 
 def main() -> None:
-    """The console script."""
-    tocsin()
+    """The console script. A person never sees a traceback (`TOCSIN_DEBUG=1` shows it); the log of `serve` does."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character still shows the rest
+    try:
+        try:
+            tocsin(prog_name="tocsin")
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("TOCSIN_DEBUG") or "serve" in sys.argv[1:2]:
+            raise
+        from app.cli.output import one_line
+
+        why = f"{type(error).__name__}: {one_line(error)}"
+        foreseen = f"Error: The system refuses ({why})." if isinstance(error, OSError) else f"Error: This was not foreseen ({why})."
+        click.echo(f"{foreseen} TOCSIN_DEBUG=1 tells more.", err=True)
+        sys.exit(1)

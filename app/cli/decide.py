@@ -1,4 +1,7 @@
-"""approve, reject, request-changes: read every rendering, then sign with an SSH key."""
+"""approve, reject, request-changes: read every rendering, then sign with an SSH key.
+
+A link from anybody is opened without the machine token, and what is signed is the digest of what was shown, whoever showed it.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,30 @@ from typing import Any
 import click
 
 from app.cli import signing
-from app.cli.client import Client, put_json
+from app.cli.client import Client, route
+from app.cli.output import in_words, one_line, put, put_json
 from app.domain.approval import Decision
+from app.domain.manifest import Manifest
+from app.signing import Signer
 
-_LINK = re.compile(r"(https?://[^/]+)(/approve/[A-Za-z0-9_-]+)/?")
+_LINK = re.compile(r"<?(https?://[^\s<>?#]+?)(/approve/[A-Za-z0-9_-]+)/?>?[.,]?")
+
+person_option = click.option(
+    "--person", default=lambda: os.environ.get("TOCSIN_PERSON", ""), show_default="TOCSIN_PERSON", help="Your id in the roster."
+)
 
 
 def _options(command: Any) -> Any:
     for option in reversed(
         [
             click.argument("link_or_id"),
-            click.option("--key", default="agent", show_default=True, help="Private key file, or “agent”, or a SHA256: fingerprint in it."),
-            click.option("--person", default=lambda: os.environ.get("TOCSIN_PERSON", ""), help="Your id in the roster; a link knows it."),
+            click.option(
+                "--key",
+                default=lambda: os.environ.get("TOCSIN_KEY") or "agent",
+                show_default="TOCSIN_KEY, or agent",
+                help="Private key file, or “agent”, or the SHA256: fingerprint of a key in it.",
+            ),
+            person_option,
             click.option("--yes", is_flag=True, help="Do not ask again after showing the renderings."),
             click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON."),
         ]
@@ -61,32 +76,55 @@ def decide(decision: Decision, link_or_id: str, key: str, person: str, yes: bool
     """Fetches, shows, asks, signs, sends."""
     link = _LINK.fullmatch(link_or_id.strip())
     if link:
-        client, path, post_to = Client(link[1]), f"{link[2]}/request", link[2]
+        client, post_to = Client(link[1], token=""), link[2]
+        request = client.get(f"{link[2]}/request")
+        if not request["usable"]:
+            raise click.ClickException(one_line(request["why_not"]))
+        person = request["person"]
     else:
-        client, path = Client(), f"/v1/announcements/{link_or_id}/approval-request"
-        post_to = f"/v1/announcements/{link_or_id}/approvals"
-    request = client.get(path) if link else client.get(path, person=person)
-    if link and not request["usable"]:
-        raise click.ClickException(request["why_not"])
-    person = request["person"] or person
-    if not person:
-        raise click.UsageError("Say who you are: --person, or TOCSIN_PERSON.")
-    manifest = signing.read(request)
+        person = _known(person)
+        client, post_to = Client(), route("announcements", link_or_id.strip(), "approvals")
+        request = client.get(route("announcements", link_or_id.strip(), "approval-request"), person=person)
+    manifest, by = signing.read(request), load_key(key)  # what cannot be signed with is told before anybody reads
     signing.show(manifest, request["findings"])
-    if not yes and not click.confirm(f"Sign “{decision.value}” as {person}?", err=True):
+    if not yes and not signing.confirmed(f"Sign “{decision.value}” as {person}?"):
         raise click.ClickException("Nothing was signed.")
-    by = signing.signer(str(Path(key).expanduser()) if "/" in key else key)
-    signed = signing.approval(request, manifest, decision, person, by, comment)
-    outcome = client.post_raw(post_to, signed.to_json())
+    outcome = send(client, post_to, request, manifest, decision, person, by, comment)
     if as_json:
         put_json(outcome)
     else:
-        click.echo(_told(outcome))
+        put(told(outcome))
 
 
-def _told(outcome: dict[str, Any]) -> str:
+def load_key(key: str) -> Signer:
+    """The signer that --key names."""
+    return signing.signer(str(Path(key).expanduser()) if "/" in key else key)
+
+
+def send(
+    client: Client, post_to: str, request: dict[str, Any], manifest: Manifest, decision: Decision, person: str, by: Signer, comment: str
+) -> dict[str, Any]:
+    """Signs this manifest and hands the approval in; what became of it."""
+    signed = signing.approval(request, manifest, decision, person, by, comment)
+    outcome: dict[str, Any] = client.post_raw(post_to, signed.to_json())
+    return outcome
+
+
+def told(outcome: dict[str, Any]) -> str:
+    """What a decision led to."""
     if outcome["decision"] != "approve":
         return "Signed. This revision is over; the author can revise it at once."
     if outcome["missing"]:
-        return f"Signed. {outcome['missing']} more signature is needed."
-    return f"Signed. The announcement is {outcome['state'].replace('_', ' ')}."
+        return f"Signed. {signatures(outcome['missing'])} needed."
+    return f"Signed. The announcement is {in_words(outcome['state'])}."
+
+
+def signatures(missing: int) -> str:
+    """`1 more signature is`, `2 more signatures are`."""
+    return "1 more signature is" if missing == 1 else f"{missing} more signatures are"
+
+
+def _known(person: str) -> str:
+    if not person:
+        raise click.UsageError("Say who you are: --person, or TOCSIN_PERSON. (An approval link knows it.)")
+    return person

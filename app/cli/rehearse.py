@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from app.cli.client import put_json
+from app.cli.output import put_json
 
 
 @click.command()
@@ -28,8 +28,8 @@ def rehearse(as_json: bool, keep: bool, pointers: int) -> None:
         say("Starting the stand-ins and a server …")
         try:
             with play.stage(Path(folder), pointers=pointers) as stage:
-                result = _play(stage, say)
-                matched = judge(result, stage.state())
+                result, shown = _play(stage, say)
+                matched = judge(result, shown, stage.state())
                 if as_json:
                     put_json(result)
                 else:
@@ -42,48 +42,57 @@ def rehearse(as_json: bool, keep: bool, pointers: int) -> None:
         raise click.ClickException("Not every post is there as it was approved.")
 
 
-def _play(stage: Any, say: Any) -> dict[str, Any]:
+def _play(stage: Any, say: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     from app.rehearsal import play
     from app.rehearsal.report import result
 
     accepted = play.submit(stage, say)
-    links = play.await_links(stage, accepted["id"], say)
+    links = play.await_links(stage, accepted["digest"], say)
     for person, link in links.items():
         play.sign(stage, person, link, say)
     shown = play.await_end(stage, accepted["id"], say)
     banner = stage.http.get("/banner.json").json()
     incident = stage.http.get(f"/v1/incidents/{shown['incident']['id']}").json()
-    return result(shown, banner, incident)
+    return result(shown, banner, incident), shown
 
 
 def _play_on(stage: Any, say: Any) -> None:
     from app.rehearsal import play
 
     quiet = lambda _text: None  # noqa: E731
-    accepted = play.submit(
-        stage, quiet, incident={"name": "Played by hand"}, text="If you used Example Web, wait for our next update here."
-    )
-    links = play.await_links(stage, accepted["id"], quiet)
-    person, link = next(iter(links.items()))
+    text = "If you used Example Web, wait for our next update here."
+    accepted = play.submit(stage, quiet, incident={"name": "Played by hand"}, text=text)
+    links = play.await_links(stage, accepted["digest"], quiet)
+    signing = "\n".join(f"  tocsin approve {link} --key '{stage.house.key(person)}'" for person, link in links.items())
     say(f"""
-Everything keeps running; Ctrl-C ends it. Play on by hand:
+Everything keeps running; Ctrl-C ends it. Play on by hand, in another terminal in this folder:
 
-  Timelines of the stand-ins, mails too:  {stage.stand_ins["main"]}/
-  Banner:                                 {stage.house.url}/banner.html
+  . .venv/bin/activate
+  export TOCSIN_URL={stage.house.url} TOCSIN_TOKEN={stage.house.token}
 
-  A second announcement waits for its signatures. The link of {person}:
-    {link}
-  Sign it (you may play both persons; the keys lie in {stage.house.folder}):
-    tocsin approve {link} --key {stage.house.key(person)}
+A second announcement waits for its signatures. You may play both persons: open each link in a browser, or sign here:
 
-  Submit one of your own; its mails with the links show among the timelines:
-    curl -sS {stage.house.url}/v1/announcements -H 'Authorization: Bearer {stage.house.token}' \\
-      -H 'Content-Type: application/json' -d '{{"incident": {{"name": "My incident"}}, "text": "If you used Example Web, do this now."}}'
+{signing}
 
-  Move the clock, so that follow-ups come due:
-    curl -sS {stage.house.url}/v1/drill/clock -H 'Authorization: Bearer {stage.house.token}' \\
-      -H 'Content-Type: application/json' -d '{{"ahead_seconds": 3600}}'
+  tocsin watch {accepted["id"]}
+
+See the stand-ins' timelines, mails too, and the banner:
+
+  {stage.stand_ins["main"]}/
+  {stage.house.url}/banner.html
+
+Submit one of your own; its links come by mail, which shows among the timelines:
+
+  curl -sS $TOCSIN_URL/v1/announcements -H "Authorization: Bearer $TOCSIN_TOKEN" -H 'Content-Type: application/json' \\
+    -d '{{"incident": {{"name": "My incident"}}, "text": "If you used Example Web today, move your funds to a new wallet now."}}'
+
+Move the clock an hour ahead, so that follow-ups come due:
+
+  curl -sS $TOCSIN_URL/v1/drill/clock -H "Authorization: Bearer $TOCSIN_TOKEN" -H 'Content-Type: application/json' \\
+    -d '{{"ahead_seconds": 3600}}'
 """)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         signal.pause()
     except KeyboardInterrupt:

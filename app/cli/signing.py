@@ -6,85 +6,157 @@ A manifest that somebody changed on the way has another digest than the server n
 from __future__ import annotations
 
 import secrets
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from app.domain.approval import Approval, Decision, SshSignature, Statement
-from app.domain.manifest import Manifest, ManifestError, digest
+from adapters.contract import Rendering, Role
+from app.cli.output import finding, one_line, say, span, when
+from app.domain.approval import Approval, ApprovalRefused, Decision, SshSignature, Statement
+from app.domain.manifest import Manifest, ManifestError, Planned, digest
 from app.signing import Signer, SigningRefused, agent, keys
 
 
 def signer(key: str) -> Signer:
-    """The private key in a file, or in the agent where `key` is "agent" or a fingerprint there."""
+    """The private key in a file, or in the agent where `key` is "agent" or a fingerprint there. Raises `click.ClickException`."""
     try:
         if key == "agent" or key.startswith("SHA256:"):
-            held = agent.identities()
-            wanted = [one for one in held if key in ("agent", one.public.fingerprint)]
-            if not wanted:
-                raise SigningRefused(f"The agent holds no such key ({len(held)} others). `ssh-add -l` lists them.")
-            return wanted[0]
-        return keys.load(Path(key), lambda: click.prompt("Passphrase", hide_input=True, err=True))
+            return _of_agent(key)
+        return keys.load(Path(key), _passphrase)
     except SigningRefused as error:
         raise click.ClickException(str(error)) from error
 
 
+def _passphrase() -> str:
+    try:
+        return str(click.prompt("Passphrase", hide_input=True, err=True))
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise SigningRefused(
+            "The key is encrypted, and nobody could be asked for its passphrase. `ssh-add` it and use the agent."
+        ) from None
+
+
+def _of_agent(key: str) -> Signer:
+    held = agent.identities()
+    wanted = [one for one in held if key in ("agent", one.public.fingerprint)]
+    if not wanted:
+        raise SigningRefused(f"The agent holds no such key ({len(held)} others). `ssh-add -l` lists them.")
+    if len(wanted) > 1:
+        listed = "\n".join(f"  {one.public.fingerprint}  {' '.join(one.public.public.split()[2:])}" for one in wanted)
+        raise SigningRefused(f"The agent holds several keys. Say which one is yours in the roster, by --key or TOCSIN_KEY:\n{listed}")
+    return wanted[0]
+
+
 def read(request: dict[str, Any]) -> Manifest:
     """The manifest of an approval request. Raises `click.ClickException` where its bytes are not those that the server names."""
-    raw = request["manifest"].encode()
+    raw = request["manifest"].encode("utf-8", "surrogatepass")
     if digest(raw) != request["digest"]:
         raise click.ClickException("The manifest was changed on its way here: its digest is another. Nothing was signed.")
     try:
         return Manifest.parse(raw)
     except ManifestError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(one_line(error)) from error
 
 
 def approval(request: dict[str, Any], manifest: Manifest, decision: Decision, person: str, by: Signer, comment: str = "") -> Approval:
     """One signed statement over the digest of exactly this manifest."""
-    statement = Statement(
-        announcement=manifest.announcement,
-        comment=comment,
-        decision=decision,
-        digest=digest(manifest.to_bytes()),
-        environment="drill" if manifest.environment == "drill" else "live",
-        nonce=request.get("nonce") or secrets.token_urlsafe(16),
-        person=person,
-        revision=manifest.revision,
-    ).to_bytes()
     try:
+        statement = Statement(
+            announcement=manifest.announcement,
+            comment=comment,
+            decision=decision,
+            digest=digest(manifest.to_bytes()),
+            environment="drill" if manifest.environment == "drill" else "live",
+            nonce=request.get("nonce") or secrets.token_urlsafe(16),
+            person=person,
+            revision=manifest.revision,
+        ).to_bytes()
         return Approval(statement, SshSignature(by.sign(statement)))
-    except SigningRefused as error:
-        raise click.ClickException(str(error)) from error
+    except (ApprovalRefused, SigningRefused) as error:
+        raise click.ClickException(one_line(error)) from error
+
+
+def confirmed(question: str, stdin_used: bool = False) -> bool:
+    """Whether a person says yes; asked at the terminal itself where stdin held the text. Raises where nobody can be asked."""
+    try:
+        if not stdin_used:
+            return click.confirm(question, err=True)
+        with open("/dev/tty", encoding="utf-8") as terminal:
+            click.echo(f"{question} [y/N]: ", err=True, nl=False)
+            return terminal.readline().strip().lower() in {"y", "yes"}
+    except (click.Abort, OSError):
+        if sys.stdin.isatty():
+            raise
+        raise click.ClickException("Nobody could be asked, so nothing was signed. --yes signs without asking.") from None
 
 
 def show(manifest: Manifest, findings: list[dict[str, Any]]) -> None:
-    """Every rendering as it will appear, the findings and overrides above all else; on stderr, so that --json stays clean."""
-
-    def line(text: str = "", **style: Any) -> None:
-        click.secho(_safe(text), err=True, **style)
-
-    mark = "DRILL - nothing here is real" if manifest.environment == "drill" else "LIVE"
-    line(f"{mark} · {manifest.kind.value} · {manifest.incident.name} · revision {manifest.revision}", bold=True)
-    line(f"Written by {manifest.author}, submitted by {manifest.submitted_by}")
+    """All that is signed: what stands out first, then every rendering as it will appear; on stderr, so that --json stays clean."""
+    drill = manifest.environment == "drill"
+    mark = "DRILL - nothing here is real" if drill else "LIVE"
+    name = one_line(manifest.incident.name)
+    say(f"{mark} · {manifest.kind.value} · {name} · revision {manifest.revision}", bold=True, fg="yellow" if drill else "red")
+    say(f"Written by {one_line(manifest.author)}, submitted by {one_line(manifest.submitted_by)}")
+    for label, value in _terms(manifest):
+        say(f"{label}: {one_line(value)}")
     for override in manifest.overrides:
-        line(f"OVERRIDE {override.rule}: {override.reason}", fg="red", bold=True)
-    for finding in findings:
-        line(f"{finding['severity']:5} {finding['rule']}: {finding['message']}  «{finding['excerpt']}»", fg="yellow")
+        words = f" «{one_line(override.excerpt)}»" if override.excerpt else ""
+        say(f"OVERRIDE {one_line(override.rule)}{words}: {one_line(override.reason)}", fg="red", bold=True)
+    for found in findings:
+        say(finding(found), fg="red" if found["severity"] == "block" else "yellow")
+    alike: dict[tuple[Rendering | None, Rendering | None, bool], list[Planned]] = {}
     for planned in manifest.destinations:
-        line()
-        line(f"── {planned.id} ({planned.platform}, {planned.role.value}, account {planned.account})", fg="cyan")
-        for number, part in enumerate(planned.rendering.parts, 1):
-            if len(planned.rendering.parts) > 1:
-                line(f"[part {number} of {len(planned.rendering.parts)}]", dim=True)
-            if part.title:
-                line(part.title, bold=True)
-            line(part.text)
-    line()
-    line(f"Digest {digest(manifest.to_bytes())}", bold=True)
+        alike.setdefault((planned.full, planned.pointer, planned.role is Role.POINTER), []).append(planned)
+    for same in alike.values():
+        _show_planned(same)
+    say()
+    say(f"Digest {digest(manifest.to_bytes())}", bold=True)
 
 
-def _safe(text: str) -> str:
-    """Control and direction characters made visible, so that a text cannot repaint the terminal."""
-    return "".join(c if c == "\n" or (c.isprintable()) else f"\\u{ord(c):04x}" for c in text)
+def _terms(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """What the signature covers besides the posts' words; only what is not empty."""
+    facts, answers = manifest.incident, manifest.answers
+    yield "Goes out", span(manifest.not_before, manifest.not_after) if manifest.not_before else f"until {when(manifest.not_after)}"
+    yield "Banner", f"until {when(manifest.banner_until)}" if manifest.banner_until else "cleared once this is out"
+    if len(manifest.primaries) > 1:
+        yield "Primary", f"{manifest.primaries[0]}; where it fails {', then '.join(manifest.primaries[1:])}"
+    listed = [
+        ("Who is affected", answers.affected),
+        ("What they do", answers.if_affected),
+        ("What the others do", answers.if_not_affected),
+        ("Affected products", ", ".join(facts.affected_products)),
+        ("Affected domains", ", ".join(facts.affected_domains)),
+        ("Safe links", ", ".join(facts.safe_links)),
+    ]
+    yield from ((label, value) for label, value in listed if value)
+
+
+def _show_planned(alike: list[Planned]) -> None:
+    """Posts of the same words: each destination by name, the words once."""
+    say()
+    for planned in alike:
+        about = [planned.platform, planned.role.value, f"account {planned.account}"]
+        about += [f"reply to {planned.reply_to.permalink or planned.reply_to.remote_id}"] if planned.reply_to else []
+        about += [f"if the outcome stays unknown: {planned.on_unknown}"] if planned.on_unknown != "ask" else []
+        say(one_line(f"── {planned.id} ({', '.join(about)})"), fg="cyan")
+    first = alike[0]
+    _show_rendering(first.rendering)
+    pointer = first.role is Role.POINTER
+    other = first.full if pointer else first.pointer
+    if other is not None:
+        say("── the same, if it becomes the primary" if pointer else "── the same, if another is the primary", fg="cyan")
+        _show_rendering(other)
+
+
+def _show_rendering(rendering: Rendering) -> None:
+    for number, part in enumerate(rendering.parts, 1):
+        if len(rendering.parts) > 1:
+            say(f"[part {number} of {len(rendering.parts)}]", dim=True)
+        if part.title:
+            say(part.title, bold=True)
+        say(part.text)

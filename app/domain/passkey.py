@@ -1,4 +1,4 @@
-"""Passkeys (WebAuthn): enrolling one, and checking that one signed a challenge.
+"""Passkeys (WebAuthn): checking that one signed a challenge. Enrolling one lies in `app.domain.enrolment`.
 
 Rules kept here: the user was verified (fingerprint, face or PIN), not only present; the page was ours and not in a frame of another
 site; base64url has one form. The counter of signatures is not enforced, because a stored assertion is verified again and again.
@@ -11,17 +11,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from app.domain.roster import Person
 
 ALGORITHMS = (-7, -8, -257)
 """COSE: ES256, EdDSA (Ed25519), RS256: what platforms and security keys really make."""
 
-RP_NAME = "Tocsin"
 MAX_BYTES = {"credential_id": 1023, "authenticator_data": 2048, "client_data_json": 4096, "signature": 1024, "public_key": 2048}
 """Of each field after decoding, generously; WebAuthn itself bounds only the credential id."""
 
@@ -106,7 +100,7 @@ def verify_assertion(assertion: Assertion, passkey: Passkey, *, challenge: bytes
     if passkey.rp_id != rp_id:
         raise PasskeyRefused(f"the passkey belongs to {passkey.rp_id}, this service to {rp_id}; enrol it here")
     client_data = decode(assertion.client_data_json, "client_data_json")
-    _refuse_frames(client_data)
+    refuse_frames(client_data)
     credential = AuthenticationCredential(
         id=assertion.credential_id,
         raw_id=decode(assertion.credential_id, "credential_id"),
@@ -127,71 +121,10 @@ def verify_assertion(assertion: Assertion, passkey: Passkey, *, challenge: bytes
             require_user_verification=True,
         )
     except Exception as error:  # a parser of foreign bytes: whatever it raises, they are no signature
-        raise PasskeyRefused(f"{_reason(error)}; open the link at {origin} and sign again") from error
+        raise PasskeyRefused(f"{reason(error)}; open the link at {origin} and sign again") from error
 
 
-def registration_options(person: Person, rp_id: str, challenge: bytes) -> dict[str, Any]:
-    """The `publicKey` options for `navigator.credentials.create()`, in WebAuthn's JSON form. `challenge`: 16 fresh random bytes or more.
-
-    A person's passkeys of this RP id are excluded, so that one authenticator is not enrolled twice.
-    """
-    from webauthn import generate_registration_options
-    from webauthn.helpers import options_to_json_dict
-    from webauthn.helpers.cose import COSEAlgorithmIdentifier
-    from webauthn.helpers.structs import (
-        AuthenticatorSelectionCriteria,
-        PublicKeyCredentialDescriptor,
-        ResidentKeyRequirement,
-        UserVerificationRequirement,
-    )
-
-    if len(challenge) < 16:
-        raise ValueError("a challenge has at least 16 random bytes")
-    known = [key for key in person.passkeys if key.rp_id == rp_id]
-    options = generate_registration_options(
-        rp_id=rp_id,
-        rp_name=RP_NAME,
-        user_id=person.id.encode(),
-        user_name=person.email,
-        user_display_name=person.name,
-        challenge=challenge,
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.PREFERRED, user_verification=UserVerificationRequirement.REQUIRED
-        ),
-        exclude_credentials=[PublicKeyCredentialDescriptor(id=decode(key.credential_id, "credential_id")) for key in known],
-        supported_pub_key_algs=[COSEAlgorithmIdentifier(algorithm) for algorithm in ALGORITHMS],
-    )
-    return options_to_json_dict(options)
-
-
-def verify_registration(response: str | Mapping[str, Any], *, challenge: bytes, origin: str, rp_id: str, label: str) -> Passkey:
-    """The new passkey out of what `navigator.credentials.create()` gave (`toJSON()`). Raises `PasskeyRefused`.
-
-    The attestation is not judged: the roster's owner knows the person, not the make of the authenticator.
-    """
-    from webauthn import verify_registration_response
-    from webauthn.helpers import parse_registration_credential_json
-    from webauthn.helpers.cose import COSEAlgorithmIdentifier
-
-    try:
-        credential = parse_registration_credential_json(response if isinstance(response, str) else dict(response))
-        _refuse_frames(credential.response.client_data_json)
-        verified = verify_registration_response(
-            credential=credential,
-            expected_challenge=challenge,
-            expected_rp_id=rp_id,
-            expected_origin=origin,
-            require_user_verification=True,
-            supported_pub_key_algs=[COSEAlgorithmIdentifier(algorithm) for algorithm in ALGORITHMS],
-        )
-    except PasskeyRefused:
-        raise
-    except Exception as error:  # a parser of foreign bytes: whatever it raises, they are no registration
-        raise PasskeyRefused(f"{_reason(error)}; enrol again at {origin}") from error
-    return Passkey(encode(verified.credential_id), encode(verified.credential_public_key), rp_id, label)
-
-
-def _refuse_frames(client_data_json: bytes) -> None:
+def refuse_frames(client_data_json: bytes) -> None:
     """The package leaves `crossOrigin` unchecked: another site could show our page in a frame under its own words."""
     try:
         client_data = json.loads(client_data_json)
@@ -201,7 +134,7 @@ def _refuse_frames(client_data_json: bytes) -> None:
         raise PasskeyRefused("it was made inside a frame of another site; open the approval link itself")
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """What the package found, short: it may quote the foreign bytes."""
     text = str(error) or type(error).__name__
     return "".join(character if character.isprintable() else "?" for character in text[:300])

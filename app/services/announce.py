@@ -36,6 +36,7 @@ class Submission:
     kind: Kind
     wording: Wording
     incident: str = ""
+    given: frozenset[str] = frozenset()  # the facts that the request itself names
 
 
 async def announce(ctx: Context, submission: Submission, by: str, announcement_id: str = "") -> str:
@@ -243,7 +244,15 @@ async def _incident(ctx: Context, tx: AsyncConnection, submission: Submission, b
             raise Refused(404, "There is no such incident.", "Give its id or slug, or an inline incident with a name.")
         return row
     row = await store.incident_named(tx, submission.facts.name)
-    return row or await _new_incident(ctx, tx, submission.facts, by)
+    if row is None:
+        return await _new_incident(ctx, tx, submission.facts, by)
+    learnt = {name: value for name, value in dataclasses.asdict(submission.facts).items() if name in submission.given}
+    if learnt and row.facts | json.loads(json.dumps(learnt)) != row.facts:
+        await store.change_incident(tx, row.id, facts=row.facts | learnt)
+        await timeline.append(tx, ctx.now, by, "incident-facts-changed", incident=row.id, data=json.loads(json.dumps(learnt)))
+        row = await store.incident(tx, row.id)
+        assert row is not None
+    return row
 
 
 async def _new_incident(ctx: Context, tx: AsyncConnection, facts: Facts, by: str) -> IncidentRow:

@@ -35,7 +35,7 @@ async def one(destination: Destination) -> dict[str, Any]:
         async with asyncio.timeout(30):
             identity = await destination.adapter.check()
         ok = identity.account == destination.config.account
-        detail = " ".join(identity.notes) if ok else f"The credentials open {identity.account}, not {destination.config.account}."
+        detail = "; ".join(identity.notes) if ok else f"The credentials open {identity.account}, not {destination.config.account}."
         told |= {"ok": ok, "account": identity.account, "name": identity.name, "detail": detail}
     except (AdapterError, TimeoutError, OSError) as error:
         told |= {"ok": False, "account": "", "name": "", "detail": str(error) or "It did not answer within 30 s."}

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from app.domain.passkey import PasskeyRefused, registration_options, verify_registration
+from app.domain.enrolment import registration_options, verify_registration
+from app.domain.passkey import PasskeyRefused
 from app.domain.roster import RosterError, key_entry
 from app.services.context import Context, Enrolment, Refused
 from app.store.tables import iso

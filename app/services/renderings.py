@@ -7,24 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from adapters.contract import PERMALINK_SLOT, Receipt, Rendering, Role, Unsupported
+from adapters.contract import PERMALINK_SLOT, Message, Receipt, Rendering, Role, Unsupported
 from app.domain import rendering, wording
 from app.domain.announcement import Kind, Wording
 from app.domain.incident import Facts
 from app.domain.manifest import Planned
 from app.domain.wording import Finding
 from app.services.context import Context, Destination, Refused
-
-
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """Where an earlier announcement of the incident stands on a destination: what a reply goes to."""
-
-    destination: str
-    last: Receipt
-    permalink: str
 
 
 def plan(
@@ -55,8 +45,14 @@ def _planned(
 
     def render(as_role: Role) -> Rendering:
         text = words.texts.get(destination.id, words.text)
-        said = rendering.message(as_role, kind, facts, words.answers, text, drill=ctx.settings.drill, monitored=ctx.settings.monitored)
-        return destination.adapter.render(said)
+        try:
+            return destination.adapter.render(_said(ctx, as_role, kind, facts, words, text))
+        except Unsupported:
+            if as_role is Role.POINTER or role is not Role.BANNER:
+                raise
+            # A banner that cannot hold the whole text still tells who is affected; it links the post besides.
+            short = rendering.one_line(kind, facts, words.answers)
+            return destination.adapter.render(_said(ctx, as_role, kind, facts, words, short))
 
     return Planned(
         id=destination.id,
@@ -68,6 +64,10 @@ def _planned(
         reply_to=replies.get((destination.id, role)),
         on_unknown=destination.on_unknown,
     )
+
+
+def _said(ctx: Context, role: Role, kind: Kind, facts: Facts, words: Wording, text: str) -> Message:
+    return rendering.message(role, kind, facts, words.answers, text, drill=ctx.settings.drill, monitored=ctx.settings.monitored)
 
 
 def thread_link(ctx: Context, primary: Destination, kind: Kind, facts: Facts, words: Wording, original: Receipt) -> Planned:

@@ -41,6 +41,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             "digest": row.digest,
             "author": manifest.author,
             "text": manifest.text,
+            "wording": revision.wording,
             "not_before": manifest.not_before or None,
             "not_after": manifest.not_after or None,
             "renderings": [_rendering(planned) for planned in manifest.destinations],
@@ -52,6 +53,16 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             "approved_at": iso(row.approved_at) if row.approved_at else None,
             "finished_at": iso(row.finished_at) if row.finished_at else None,
         }
+
+
+async def evidence(ctx: Context, id_: str) -> dict[str, Any]:
+    """What a third party needs to verify an announcement: its manifest and the approvals as they were signed. Raises `Refused` 404."""
+    async with ctx.database.read() as tx:
+        row = await existing(tx, id_)
+        revision = await store.revision(tx, row.digest)
+        assert revision is not None
+        signed = await approvals.of_digest(tx, row.digest)
+    return {"digest": row.digest, "manifest": revision.manifest, "approvals": [json.loads(a.approval) for a in signed]}
 
 
 def _missing(ctx: Context, findings: list[dict[str, Any]], manifest: Manifest, approvals_missing: int) -> dict[str, Any]:

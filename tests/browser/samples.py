@@ -8,9 +8,9 @@ from typing import Any
 
 from adapters.contract import Part, Receipt, Rendering, Role
 from app.domain.announcement import Answers, Kind, Override
+from app.domain.enrolment import registration_options
 from app.domain.incident import Facts
 from app.domain.manifest import Manifest, Planned, digest
-from app.domain.passkey import registration_options
 from app.domain.roster import Person, PersonRole, Roster
 from tests.support.soft_passkey import SoftPasskey
 

@@ -7,7 +7,8 @@ import base64
 import pytest
 from playwright.async_api import expect
 
-from app.domain.passkey import decode, verify_registration
+from app.domain.enrolment import verify_registration
+from app.domain.passkey import decode
 from app.domain.roster import Person, PersonRole, Roster, key_entry, person_entry
 from tests.browser.chromium import Phone
 from tests.browser.fake_server import FakeServer

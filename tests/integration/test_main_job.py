@@ -31,7 +31,7 @@ def test_an_update_goes_out_once_everywhere(running: Stage) -> None:
     banner = running.http.get("/banner.json").json()
     incident = running.http.get(f"/v1/incidents/{shown['incident']['id']}").json()
     outcome = result(shown, banner, incident)
-    assert judge(outcome, running.state()), outcome
+    assert judge(outcome, shown, running.state()), outcome
     assert banner["digest"] == accepted["digest"]
     assert {f["kind"]: f["state"] for f in outcome["follow_ups"]} == {"summary": "waiting", "postmortem": "waiting"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -45,7 +46,6 @@ def _destinations(desk: Desk) -> list[dict[str, Any]]:
     ],
 )
 def test_every_wrong_field_is_named(desk: Desk, body: dict[str, Any], fields: set[str]) -> None:
-    import json
 
     answer = desk.http.post("/v1/announcements", content=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 422, answer.text
@@ -122,3 +122,27 @@ def test_lists_have_cursors(desk: Desk) -> None:
     assert [item["id"] for item in page["items"]] == [ids[2], ids[1]]
     following = desk.http.get("/v1/announcements", params={"limit": 2, "before": page["next"]}).json()
     assert following["items"][0]["id"] == ids[0]
+
+
+def test_facts_of_an_incident_can_follow_and_are_never_ignored(desk: Desk) -> None:
+    desk.announce(incident={"name": "Facts follow"})
+    later = desk.announce(
+        incident={"name": "Facts follow", "affected_domains": ["app.example.com"]}, kind="update", text="Stay away from app.example.com."
+    )
+    assert [f["rule"] for f in later["findings"]] == ["live-link-affected"]
+    shown = desk.http.get(f"/v1/incidents/{later['incident']['id']}").json()
+    assert shown["facts"]["affected_domains"] == ["app.example.com"]
+
+
+def test_the_evidence_of_an_announcement_verifies_elsewhere(desk: Desk) -> None:
+    from app.domain.approval import Approval, verify
+    from app.domain.manifest import digest
+    from app.domain.roster import Roster
+
+    accepted = desk.announce()
+    desk.decide(accepted["id"], "first-reviewer")
+    evidence = desk.http.get(f"/v1/announcements/{accepted['id']}/approvals").json()
+    assert digest(evidence["manifest"].encode()) == evidence["digest"] == accepted["digest"]
+    roster = Roster.parse((desk.stage.house.folder / "roster.toml").read_text())
+    approval = Approval.from_json(json.dumps(evidence["approvals"][0]))
+    assert verify(approval, roster, origin=desk.stage.house.url, rp_id="localhost").person.id == "first-reviewer"

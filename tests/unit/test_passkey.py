@@ -11,15 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.domain.enrolment import registration_options, verify_registration
 from app.domain.passkey import (
     Assertion,
     Passkey,
     PasskeyRefused,
     decode,
     encode,
-    registration_options,
     verify_assertion,
-    verify_registration,
 )
 from app.domain.roster import Person, PersonRole
 from tests.support.soft_passkey import SoftPasskey

@@ -1,0 +1,86 @@
+"""Wires the house: settings, database, roster, destinations with their adapters, engine, loop. Only here is the registry reached.
+
+Whatever is missing or wrong is found before anything is opened, and all of it is named at once. A drill can never reach the public:
+its destinations must lie on this machine, and its database is never opened live, nor the other way round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.engine import make_url
+
+from app.api.access import Tokens
+from app.bootstrap.configuration import ConfigurationError, roster_reader
+from app.bootstrap.destinations import load_destinations
+from app.bootstrap.logs import configure
+from app.bootstrap.mail import mailer
+from app.services.context import Clock, Context
+from app.settings import Settings
+from app.store import migrate
+from app.store.database import Database
+from app.store.lock import only_one
+from app.workflows import broadcast, engine, loop
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """An open house: its context, and the tokens of its callers."""
+
+    ctx: Context
+    tokens: Tokens
+
+
+def database_urls(settings: Settings) -> tuple[str, str]:
+    """SQLAlchemy's URLs of our database (asynchronous) and of the engine's bookkeeping (synchronous)."""
+    given = settings.database_url.get_secret_value()
+    if not given:
+        return f"sqlite+aiosqlite:///{settings.data / 'tocsin.sqlite'}", f"sqlite:///{settings.data / 'engine.sqlite'}"
+    url = make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    return url, url
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[House]:
+    """Opens everything, runs the loop, and closes in order. Raises `ConfigurationError`."""
+    configure(settings.log_level)
+    try:
+        tokens = Tokens(settings.api_tokens.get_secret_value())
+    except ValueError as error:
+        raise ConfigurationError([str(error)]) from error
+    read_roster = roster_reader(settings.roster)
+    destinations = load_destinations(settings)
+    ours, engines = database_urls(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(only_one(settings.data, ours))
+        ahead = await migrate.upgrade(ours, settings.environment.value)
+        database = Database(ours)
+        stack.push_async_callback(database.close)
+        for destination in destinations.values():
+            stack.push_async_callback(destination.adapter.aclose)
+        ctx = Context(
+            settings,
+            database,
+            Clock(ahead if settings.drill else timedelta()),
+            destinations,
+            read_roster,
+            broadcast.start,
+            mailer(settings),
+        )
+        broadcast.install(ctx)
+        engine.launch(engines)
+        stack.push_async_callback(engine.close)
+        turning = asyncio.create_task(loop.run(ctx))
+        stack.push_async_callback(_stop, turning)
+        yield House(ctx, tokens)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,166 @@
+"""announce and revise: hand in the words, show what became of them, and where --key is given, sign as the first of the two.
+
+What is signed is the manifest that the server made; with --yes, where nobody looks, its text must be the very one that was handed in.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from app.cli import decide, signing
+from app.cli.client import Client, Unreachable, route
+from app.cli.decide import person_option
+from app.cli.output import in_words, one_line, put, put_json, say
+from app.cli.words import ANSWERS, filled, wording, wording_options
+from app.domain.announcement import Kind
+from app.domain.approval import Decision
+from app.domain.manifest import Manifest
+
+_FACTS = ("products", "affected_products", "own_domains", "affected_domains", "safe_links")
+
+
+def _handing_in(command: Any) -> Any:
+    for option in reversed(
+        [
+            click.option("--key", help="Sign at once, with this private key file, “agent”, or a SHA256: fingerprint in it."),
+            person_option,
+            click.option("--yes", is_flag=True, help="Sign without asking again."),
+            click.option("--wait", is_flag=True, help="Follow it until it has gone out; exit code 0 only if it was sent."),
+            click.option("--idempotency-key", help="Repeating a command with the same key does nothing twice."),
+            click.option("--json", "as_json", is_flag=True, help="Print the announcement as JSON."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option("--incident", metavar="NAME", help="What people call the incident; one that is open under this name is taken up again.")
+@click.option("--incident-id", metavar="ID", help="Id or slug of an incident that exists already.")
+@click.option("--kind", type=click.Choice([kind.value for kind in Kind]), default="initial", show_default=True)
+@wording_options
+@click.option("--product", "products", multiple=True, help="Of a new incident: a product of yours (repeat it).")
+@click.option("--affected-product", "affected_products", multiple=True, help="… that is affected.")
+@click.option("--own-domain", "own_domains", multiple=True, help="A domain of yours.")
+@click.option("--affected-domain", "affected_domains", multiple=True, help="… that nobody shall visit: never linked.")
+@click.option("--safe-link", "safe_links", multiple=True, help="A link that is always fine.")
+@click.option("--time-zone", help="The incident's IANA time zone, like Europe/Berlin.")
+@click.option("--started", metavar="TIME", help="When it began, with its zone, like 2026-11-03T07:10Z.")
+@_handing_in
+def announce(**given: Any) -> None:
+    """Submit an announcement: the text and the incident's name are enough.
+
+    \b
+      tocsin announce --incident "Website compromised" update.txt
+      tocsin announce --incident "Website compromised" --kind update --key ~/.ssh/id_ed25519 - < update.txt
+
+    It is rendered for every destination, checked, and mailed to the reviewers. Nothing goes out before two people
+    have signed; with --key you are the first of them. Facts of an incident (its products, domains and links) are taken
+    when it is new.
+    """
+    if (given["incident"] is None) == (given["incident_id"] is None):
+        raise click.UsageError("Name the incident: --incident NAME, or --incident-id ID of one that exists.")
+    words = wording(given)
+    if "text" not in words:
+        raise click.UsageError("Give the text: --text TEXT, a FILE, or - for stdin.")
+    body = filled(words) | {"kind": given["kind"], "incident": given["incident_id"] or _incident(given)}
+    _hand_in(given, route("announcements"), body)
+
+
+@click.command()
+@click.argument("announcement", metavar="ID")
+@wording_options
+@_handing_in
+def revise(announcement: str, **given: Any) -> None:
+    """Replace the words of an announcement that is not approved yet; every signature of before is void.
+
+    The server takes a whole wording each time. What you do not give is taken from the current revision and named: the
+    text, the three answers, the author, the destinations. Overrides and own texts of destinations are never carried over:
+    give them again. An empty answer (--affected "") takes it out.
+    """
+    words = wording(given)
+    if not words:
+        raise click.UsageError("Give what is to change: the text, an answer, an override, …")
+    client = Client()
+    now = signing.read(client.get(route("announcements", announcement, "approval-request")))
+    kept = {name: value for name, value in _current(now).items() if name not in words}
+    if kept:
+        say(f"Kept of revision {now.revision}: {', '.join(name.replace('_', ' ') for name in kept)}.")
+    _hand_in(given, route("announcements", announcement, "revisions"), filled(kept | words), client)
+
+
+def _incident(given: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {name: list(given[name]) for name in _FACTS if given[name]}
+    facts |= {name: given[name] for name in ("time_zone", "started") if given[name]}
+    return {"name": given["incident"]} | facts
+
+
+def _current(manifest: Manifest) -> dict[str, Any]:
+    """The wording of a revision, as far as its manifest tells it."""
+    told: dict[str, Any] = {"text": manifest.text}
+    told |= {name: getattr(manifest.answers, name) for name in ANSWERS}
+    told["author"] = "" if manifest.author == manifest.submitted_by else manifest.author
+    told["destinations"] = list(dict.fromkeys(planned.id for planned in manifest.destinations))
+    told["clear_banner"] = not manifest.banner_until
+    return {name: value for name, value in told.items() if value}
+
+
+def _hand_in(given: Mapping[str, Any], path: str, body: dict[str, Any], client: Client | None = None) -> None:
+    """Submits, shows, signs, waits: as far as was asked for."""
+    client = client or Client()
+    by = None
+    if given["key"]:
+        if not given["person"]:
+            raise click.UsageError("Say who you are: --person, or TOCSIN_PERSON.")
+        by = decide.load_key(given["key"])
+        body.setdefault("author", given["person"])
+    key = given["idempotency_key"] or str(uuid.uuid4())
+    try:
+        shown = client.post(path, body, key)
+    except Unreachable as error:
+        again = f"\nThe same command with --idempotency-key {key} does nothing twice." if error.perhaps else ""
+        raise click.ClickException(error.message + again) from error
+    say(f"Accepted as {one_line(shown['id'])}, revision {shown['revision']}.")
+    if by is not None or not given["as_json"]:
+        request = client.get(route("announcements", shown["id"], "approval-request"), person=given["person"])
+        manifest = signing.read(request)
+        signing.show(manifest, request["findings"])
+    if by is not None:
+        _same(manifest, shown["id"], body)
+        if not given["yes"] and not signing.confirmed(f"Sign “approve” as {given['person']}?", "-" in (given["source"], given["file"])):
+            raise click.ClickException(f"It was handed in as {shown['id']}, but you did not sign it.")
+        post_to = route("announcements", shown["id"], "approvals")
+        say(decide.told(decide.send(client, post_to, request, manifest, Decision.APPROVE, given["person"], by, "")))
+    if by is not None or given["wait"]:
+        shown = _follow(client, shown["id"]) if given["wait"] else client.get(route("announcements", shown["id"]))
+    _tell(shown, given["as_json"])
+    if given["wait"] and shown["state"] != "sent":
+        raise click.exceptions.Exit(1)
+
+
+def _same(manifest: Manifest, id_: str, body: Mapping[str, Any]) -> None:
+    """Raises where what came back to be signed is not what was handed in."""
+    same_text = manifest.text.split() == body["text"].split()
+    if manifest.announcement != id_ or not same_text or manifest.kind.value != body.get("kind", manifest.kind.value):
+        raise click.ClickException("What came back to be signed is not what you handed in. Nothing was signed; look at the server.")
+
+
+def _follow(client: Client, id_: str) -> dict[str, Any]:
+    from app.cli.watch import follow
+
+    return follow(client, id_, say)
+
+
+def _tell(shown: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        put_json(shown)
+        return
+    from app.cli.status import next_steps
+
+    put(f"{one_line(shown['id'])}: {in_words(shown['state'])}", bold=True)
+    for step in next_steps(shown):
+        put(f"  {step}")

@@ -1,0 +1,116 @@
+"""The options by which a person gives the words of an announcement, and what the API is asked with them.
+
+Exactly one of --text, --file and the argument FILE gives the text. A file is read as UTF-8, and white space at its end is not part of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from app.cli.output import one_line, say
+from app.domain.announcement import MAX_TEXT
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+ANSWERS = ("affected", "if_affected", "if_not_affected")
+
+_OPTIONS = (
+    click.argument("source", metavar="[FILE | -]", required=False, default=""),
+    click.option("--text", help="The text itself."),
+    click.option("--file", "file", metavar="FILE", help="A file with the text, in UTF-8; the same as FILE, and - is stdin."),
+    click.option("--affected", help="Who is affected, in one sentence."),
+    click.option("--if-affected", help="What they do now, in one sentence."),
+    click.option("--if-not-affected", help="What the others do, or need not do."),
+    click.option("--destination", "destinations", metavar="ID", multiple=True, help="Only there (repeat it); everywhere unless given."),
+    click.option("--text-for", "texts", metavar="ID=TEXT", multiple=True, help="An own text for one destination (repeat it)."),
+    click.option("--override", "overrides", metavar="RULE=REASON", multiple=True, help="Send in spite of a finding; signed with the rest."),
+    click.option("--author", metavar="PERSON", help="Who of the roster wrote it; unless given, who signs with --key."),
+    click.option("--clear-banner", is_flag=True, help="Once this is out, the banner is empty."),
+)
+
+
+def wording_options(command: Decorated) -> Decorated:
+    """Adds the options of a wording to a command, which gets them as keyword arguments for `wording`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def wording(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a wording that were given, as the API takes them, without `text` where none was. Raises click's errors."""
+    body: dict[str, Any] = {}
+    text = _text(given)
+    if text is not None:
+        if not text.strip():
+            raise click.UsageError("The text is empty.")
+        body["text"] = text
+    body |= {name: given[name].strip() for name in (*ANSWERS, "author") if given[name] is not None}
+    if given["destinations"]:
+        body["destinations"] = list(given["destinations"])
+    if given["texts"]:
+        body["texts"] = dict(_pair(entry, "--text-for", "ID=TEXT") for entry in given["texts"])
+    if given["overrides"]:
+        pairs = [_pair(entry, "--override", "RULE=REASON") for entry in given["overrides"]]
+        body["overrides"] = [{"rule": rule, "reason": reason} for rule, reason in pairs]
+    if given["clear_banner"]:
+        body["clear_banner"] = True
+    return body
+
+
+def filled(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the answers that were given as "", which says that there is none."""
+    return {name: value for name, value in body.items() if value != ""}
+
+
+def _pair(entry: str, option: str, form: str) -> tuple[str, str]:
+    name, equals, value = entry.partition("=")
+    if not equals or not name.strip() or not value.strip():
+        raise click.BadParameter(f"Write {form}.", param_hint=option)
+    return name.strip(), value.strip()
+
+
+def _text(given: Mapping[str, Any]) -> str | None:
+    sources = [source for source in (given["source"], given["file"]) if source]
+    if len(sources) + (given["text"] is not None) > 1:
+        raise click.UsageError("Give the text once: --text, --file or FILE.")
+    if given["text"] is not None:
+        return str(given["text"])
+    return read(sources[0], "the text") if sources else None
+
+
+def read(source: str, what: str, limit: int = 4 * MAX_TEXT) -> str:
+    """The text of a file, or of stdin for `-`, at most `limit` bytes. Raises click's errors."""
+    raw = read_bytes(source, what, limit)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{called(source)} is not text in UTF-8 (byte {error.start + 1}). Save it as UTF-8.") from error
+    return text.replace("\r\n", "\n").rstrip()
+
+
+def read_bytes(source: str, what: str, limit: int) -> bytes:
+    """The bytes of a file, or of stdin for `-`. Raises click's errors."""
+    try:
+        if source == "-":
+            if sys.stdin.isatty():
+                say(f"Reading {what} from the terminal; end it with Ctrl-D.")
+            raw = sys.stdin.buffer.read(limit + 1)
+        else:
+            with Path(source).expanduser().open("rb") as file:
+                raw = file.read(limit + 1)
+    except (OSError, RuntimeError, ValueError) as error:
+        told = getattr(error, "strerror", None) or error
+        raise click.UsageError(f"{called(source)} cannot be read: {told}.") from error
+    if len(raw) > limit:
+        raise click.ClickException(f"{called(source)} is longer than {limit:,} bytes. Is this the right file?")
+    return raw
+
+
+def called(source: str) -> str:
+    """A file's name as messages call it."""
+    return "stdin" if source == "-" else one_line(source)

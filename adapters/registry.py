@@ -16,13 +16,13 @@ from adapters.contract import Adapter, Config, Field
 ADAPTERS: Mapping[str, str] = MappingProxyType(
     {
         "banner": "adapters.banner:BannerAdapter",
-        "discord": "adapters.discord:DiscordAdapter",
-        "discord_webhook": "adapters.discord_webhook:DiscordWebhookAdapter",
+        "discord": "adapters.discord.bot:DiscordAdapter",
+        "discord_webhook": "adapters.discord.webhook:DiscordWebhookAdapter",
         "email": "adapters.email:EmailAdapter",
         "manual": "adapters.manual:ManualAdapter",
-        "reddit": "adapters.reddit:RedditAdapter",
+        "reddit": "adapters.reddit.adapter:RedditAdapter",
         "telegram": "adapters.telegram:TelegramAdapter",
-        "x": "adapters.x:XAdapter",
+        "x": "adapters.x.adapter:XAdapter",
     }
 )
 """Platform → `module:class`."""

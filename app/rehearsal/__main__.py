@@ -16,8 +16,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from app.rehearsal import x_text
-from app.rehearsal.server import main_port, start_in_process
+from app.rehearsal.stand_ins import x_text
+from app.rehearsal.stand_ins.server import main_port, start_in_process
 
 
 def main() -> None:

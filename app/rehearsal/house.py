@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from app.rehearsal import accounts
+from app.rehearsal.stand_ins import accounts
 
 PERSONS = ("first-reviewer", "second-reviewer")
 

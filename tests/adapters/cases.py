@@ -1,7 +1,7 @@
 """One case an adapter: what the shared contract suite needs to know of a platform beyond what the adapter declares itself.
 
 A new adapter is one more `Case` here. `lacks` says, with a reason, which part of the suite cannot apply; the suite pins that list,
-so an adapter cannot leave anything out silently. Credentials are those of `app.rehearsal.accounts`.
+so an adapter cannot leave anything out silently. Credentials are those of `app.rehearsal.stand_ins.accounts`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pydantic import SecretStr
 
 from adapters.contract import AdapterError, Config, NeedsOperator, NotSent, OutcomeUnknown, Part, Receipt, Role
 from adapters.registry import load
-from app.rehearsal import x_text
-from app.rehearsal.accounts import DISCORD, REDDIT, SMTP, TELEGRAM
-from app.rehearsal.accounts import X as ACCOUNTS_OF_X
-from app.rehearsal.stand_in import Post, StandIn
-from app.rehearsal.wire import HttpStandIn
+from app.rehearsal.stand_ins import x_text
+from app.rehearsal.stand_ins.accounts import DISCORD, REDDIT, SMTP, TELEGRAM
+from app.rehearsal.stand_ins.accounts import X as ACCOUNTS_OF_X
+from app.rehearsal.stand_ins.stand_in import Post, StandIn
+from app.rehearsal.stand_ins.wire import HttpStandIn
 
 Lack = Literal["posting", "credentials", "faults"]
 

@@ -16,8 +16,8 @@ import pytest
 import adapters.http
 from adapters.contract import Adapter, AdapterError, Config, Message, Part
 from adapters.registry import load
-from app.rehearsal.server import Running, start_in_process
-from app.rehearsal.stand_in import Entry, Post, StandIn
+from app.rehearsal.stand_ins.server import Running, start_in_process
+from app.rehearsal.stand_ins.stand_in import Entry, Post, StandIn
 from tests.adapters.cases import BannerStandIn, Case
 
 E = TypeVar("E", bound=AdapterError)

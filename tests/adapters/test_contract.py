@@ -36,7 +36,7 @@ from adapters.contract import (
     Unsupported,
 )
 from adapters.registry import UnknownPlatform, load, platforms
-from app.rehearsal import faults
+from app.rehearsal.stand_ins import faults
 from tests.adapters.cases import CASES, HTTP_FAULTS, Case, Lack
 from tests.adapters.conftest import KEY, Bench
 

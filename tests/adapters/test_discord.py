@@ -32,11 +32,11 @@ from adapters.contract import (
     Role,
     Unsupported,
 )
-from adapters.discord import DiscordAdapter
-from adapters.discord_wire import literal
-from app.rehearsal import accounts
-from app.rehearsal.server import Running
-from app.rehearsal.stand_in import Entry
+from adapters.discord.bot import DiscordAdapter
+from adapters.discord.wire import literal
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.server import Running
+from app.rehearsal.stand_ins.stand_in import Entry
 
 TOKEN, BOT = accounts.DISCORD["bot_token"], accounts.DISCORD["bot_id"]
 GUILD, CHANNEL = accounts.DISCORD["guild_id"], accounts.DISCORD["channel_id"]

@@ -13,10 +13,10 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.contract import AdapterError, Config, NeedsOperator, NotSent, OutcomeUnknown, Part, Receipt, Rejected, Role, Unsupported
-from adapters.discord_webhook import DiscordWebhookAdapter
-from app.rehearsal import accounts
-from app.rehearsal.server import Running
-from app.rehearsal.stand_in import Entry
+from adapters.discord.webhook import DiscordWebhookAdapter
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.server import Running
+from app.rehearsal.stand_ins.stand_in import Entry
 from tests.adapters.test_discord import Say, answering, raised, refused
 
 HOOK, TOKEN = accounts.DISCORD["webhook_id"], accounts.DISCORD["webhook_token"]

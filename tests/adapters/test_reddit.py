@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from pydantic import SecretStr
 
-import adapters.reddit_wire
+import adapters.reddit.wire
 from adapters import http
 from adapters.contract import (
     PERMALINK_SLOT,
@@ -34,11 +34,11 @@ from adapters.contract import (
     Role,
     Unsupported,
 )
-from adapters.reddit import RedditAdapter
-from adapters.reddit_text import literal, pause
-from app.rehearsal import accounts
-from app.rehearsal.server import Running
-from app.rehearsal.stand_in import StandIn
+from adapters.reddit.adapter import RedditAdapter
+from adapters.reddit.text import literal, pause
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.server import Running
+from app.rehearsal.stand_ins.stand_in import StandIn
 from tests.adapters.hostile import Hostile, hostile_host
 
 OURS = accounts.REDDIT
@@ -267,7 +267,7 @@ async def test_a_token_that_ran_out_early_is_replaced_before_the_next_try(
     reddit: RedditAdapter, running: Running, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await reddit.check()
-    monkeypatch.setattr(adapters.reddit_wire, "YOUNG", 0.0)
+    monkeypatch.setattr(adapters.reddit.wire, "YOUNG", 0.0)
     await running.fault("reddit", "401")
     with pytest.raises(NotSent):
         await reddit.publish(PART, KEY, None)

@@ -33,10 +33,10 @@ from adapters.contract import (
     Unsupported,
 )
 from adapters.telegram import TelegramAdapter
-from app.rehearsal import accounts
-from app.rehearsal.server import Running
-from app.rehearsal.stand_in import Entry
-from app.rehearsal.telegram_text import clean, entities, units
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.server import Running
+from app.rehearsal.stand_ins.stand_in import Entry
+from app.rehearsal.stand_ins.telegram_text import clean, entities, units
 
 TOKEN = accounts.TELEGRAM["token"]
 ACCOUNT = str(accounts.TELEGRAM["channels"]["tocsin_drill"])

@@ -30,11 +30,11 @@ from adapters.contract import (
     Role,
     Unsupported,
 )
-from adapters.x import THREAD, XAdapter
-from adapters.x_text import embedded_text, same_text, weight
-from app.rehearsal import accounts
-from app.rehearsal.server import Running
-from app.rehearsal.stand_in import StandIn
+from adapters.x.adapter import THREAD, XAdapter
+from adapters.x.text import embedded_text, same_text, weight
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.server import Running
+from app.rehearsal.stand_ins.stand_in import StandIn
 from tests.adapters.hostile import Hostile, hostile_host
 
 ACCOUNT = accounts.X["accounts"][0]

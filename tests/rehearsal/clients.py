@@ -12,7 +12,7 @@ import requests
 from tweepy.asynchronous import AsyncClient
 from yarl import URL
 
-from app.rehearsal import accounts
+from app.rehearsal.stand_ins import accounts
 
 
 @asynccontextmanager

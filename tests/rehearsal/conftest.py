@@ -9,8 +9,8 @@ import praw
 import pytest
 from tweepy.asynchronous import AsyncClient
 
-from app.rehearsal import accounts
-from app.rehearsal.server import Running, start_in_process
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.server import Running, start_in_process
 from tests.rehearsal.clients import OnePost, tweepy_client
 
 

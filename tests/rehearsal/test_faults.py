@@ -13,9 +13,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from app.rehearsal.faults import Fault, Faults, UnknownFault
-from app.rehearsal.stand_in import Post
-from app.rehearsal.wire import HttpStandIn
+from app.rehearsal.stand_ins.faults import Fault, Faults, UnknownFault
+from app.rehearsal.stand_ins.stand_in import Post
+from app.rehearsal.stand_ins.wire import HttpStandIn
 
 ANSWER = {"id": "1", "text": "posted, with an answer that is long enough to be cut in two"}
 

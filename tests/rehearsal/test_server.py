@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from app.rehearsal.server import Running, main_port
+from app.rehearsal.stand_ins.server import Running, main_port
 from tests.rehearsal.clients import tweepy_client
 
 

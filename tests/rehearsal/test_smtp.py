@@ -11,9 +11,9 @@ from email.utils import make_msgid
 import aiosmtplib
 import pytest
 
-from app.rehearsal import accounts
-from app.rehearsal.faults import Fault, UnknownFault
-from app.rehearsal.smtp import MailStandIn
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.faults import Fault, UnknownFault
+from app.rehearsal.stand_ins.smtp import MailStandIn
 
 USER, PASSWORD = accounts.SMTP["username"], accounts.SMTP["password"]
 

@@ -14,11 +14,11 @@ import telegram
 from telegram import Bot, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ChatMemberStatus
 
-from app.rehearsal import accounts
-from app.rehearsal.discord import DiscordStandIn
-from app.rehearsal.faults import Fault
-from app.rehearsal.telegram import TelegramStandIn
-from app.rehearsal.telegram_text import clean, entities
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.discord import DiscordStandIn
+from app.rehearsal.stand_ins.faults import Fault
+from app.rehearsal.stand_ins.telegram import TelegramStandIn
+from app.rehearsal.stand_ins.telegram_text import clean, entities
 
 TOKEN, CHANNEL = accounts.TELEGRAM["token"], "@tocsin_drill"
 D = accounts.DISCORD

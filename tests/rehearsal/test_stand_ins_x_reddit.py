@@ -17,12 +17,12 @@ from praw.exceptions import RedditAPIException
 from tweepy.asynchronous import AsyncClient
 from tweepy.errors import BadRequest, Forbidden, HTTPException, NotFound, TooManyRequests, Unauthorized
 
-from app.rehearsal import accounts, x_text
-from app.rehearsal.quota import Quota
-from app.rehearsal.reddit_answers import slug
-from app.rehearsal.server import Running
-from app.rehearsal.stand_in import Post
-from app.rehearsal.x_oauth import Verifier, parse, signature
+from app.rehearsal.stand_ins import accounts, x_text
+from app.rehearsal.stand_ins.quota import Quota
+from app.rehearsal.stand_ins.reddit_answers import slug
+from app.rehearsal.stand_ins.server import Running
+from app.rehearsal.stand_ins.stand_in import Post
+from app.rehearsal.stand_ins.x_oauth import Verifier, parse, signature
 from tests.rehearsal.clients import Lost, tweepy_client
 from tests.rehearsal.wire import documents
 

@@ -18,11 +18,11 @@ import pytest
 import telegram
 from telegram import Bot, LinkPreviewOptions, ReplyParameters
 
-from app.rehearsal import accounts
-from app.rehearsal.discord import DiscordStandIn
-from app.rehearsal.faults import Fault
-from app.rehearsal.stand_in import Entry
-from app.rehearsal.telegram import TelegramStandIn
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.discord import DiscordStandIn
+from app.rehearsal.stand_ins.faults import Fault
+from app.rehearsal.stand_ins.stand_in import Entry
+from app.rehearsal.stand_ins.telegram import TelegramStandIn
 from tests.rehearsal.wire import Document, captured, document
 
 TOKEN, CHANNEL = accounts.TELEGRAM["token"], "@tocsin_drill"

@@ -21,9 +21,9 @@ from praw.models import Comment, Redditor
 from tweepy.asynchronous import AsyncClient
 from tweepy.errors import HTTPException
 
-from app.rehearsal import accounts
-from app.rehearsal.server import Running
-from app.rehearsal.stand_in import Entry
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.server import Running
+from app.rehearsal.stand_ins.stand_in import Entry
 from tests.rehearsal.clients import tweepy_client
 from tests.rehearsal.wire import Document, captured, document, requests_in
 

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from openapi_schema_validator import OAS30ReadValidator, OAS30WriteValidator, OAS31Validator, oas30_format_checker, oas31_format_checker
 
-from app.rehearsal.stand_in import Entry
+from app.rehearsal.stand_ins.stand_in import Entry
 
 JSON_TYPES = ("application/json", "application/problem+json")
 FORM = "application/x-www-form-urlencoded"

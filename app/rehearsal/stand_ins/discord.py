@@ -15,12 +15,12 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from app.rehearsal import discord_wire as wire
-from app.rehearsal.discord_wire import DISCORD, invalid, refuse, snowflake
-from app.rehearsal.pages import reader
-from app.rehearsal.quota import Left, Quota
-from app.rehearsal.stand_in import Post
-from app.rehearsal.wire import Answered, HttpStandIn
+from app.rehearsal.stand_ins import discord_wire as wire
+from app.rehearsal.stand_ins.discord_wire import DISCORD, invalid, refuse, snowflake
+from app.rehearsal.stand_ins.pages import reader
+from app.rehearsal.stand_ins.quota import Left, Quota
+from app.rehearsal.stand_ins.stand_in import Post
+from app.rehearsal.stand_ins.wire import Answered, HttpStandIn
 
 EPOCH_MS = 1420070400000  # of a snowflake
 API = r"/api{version:(?:/v10)?}"

@@ -1,4 +1,4 @@
-"""Discord through a webhook: one channel, no bot. What it shares with the bot lies in `discord_wire.py`.
+"""Discord through a webhook: one channel, no bot. What it shares with the bot lies in `wire.py`.
 
 Rules kept here: always `?wait=true`, as without it Discord confirms nothing; a webhook has no key, no list and no replies, so an
 unknown outcome is for a person to settle and each part stands alone; a webhook that Discord calls unknown (404) is never called
@@ -11,7 +11,6 @@ import re
 from datetime import datetime
 from typing import ClassVar
 
-from adapters import discord_wire as wire
 from adapters.contract import (
     Config,
     Field,
@@ -26,6 +25,7 @@ from adapters.contract import (
     Rendering,
     Unsupported,
 )
+from adapters.discord import wire
 from adapters.text import quoted
 
 _URL = re.compile(r"(?P<host>https?://[^/?#@\s]+)/api(?:/v[0-9]+)?/webhooks/(?P<id>[1-9][0-9]{0,19})/(?P<token>[A-Za-z0-9_-]+)/?")

@@ -15,13 +15,13 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from app.rehearsal import accounts
-from app.rehearsal.pages import reader
-from app.rehearsal.quota import Quota
-from app.rehearsal.stand_in import Post
-from app.rehearsal.telegram_text import embed, entities
-from app.rehearsal.telegram_wire import PREFIXES, Arguments, arguments, failed, object_of, refuse, text_of, too_many
-from app.rehearsal.wire import Answered, HttpStandIn
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.pages import reader
+from app.rehearsal.stand_ins.quota import Quota
+from app.rehearsal.stand_ins.stand_in import Post
+from app.rehearsal.stand_ins.telegram_text import embed, entities
+from app.rehearsal.stand_ins.telegram_wire import PREFIXES, Arguments, arguments, failed, object_of, refuse, text_of, too_many
+from app.rehearsal.stand_ins.wire import Answered, HttpStandIn
 
 BOT = accounts.TELEGRAM
 RIGHTS = [

@@ -9,8 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from app.rehearsal.pages import html
-from app.rehearsal.stand_in import Post, StandIn
+from app.rehearsal.stand_ins.pages import html
+from app.rehearsal.stand_ins.stand_in import Post, StandIn
 
 TITLES = {"x": "X", "reddit": "Reddit", "telegram": "Telegram", "discord": "Discord", "smtp": "Mail"}
 _SCRIPT = Path(__file__).parent / "templates" / "timelines.js"

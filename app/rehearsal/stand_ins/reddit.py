@@ -19,12 +19,12 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from app.rehearsal import accounts, reddit_answers
-from app.rehearsal.pages import reader
-from app.rehearsal.quota import Left, Quota
-from app.rehearsal.reddit_answers import bare, data, listing, refusal, thing, too_many
-from app.rehearsal.stand_in import Post
-from app.rehearsal.wire import Answered, HttpStandIn
+from app.rehearsal.stand_ins import accounts, reddit_answers
+from app.rehearsal.stand_ins.pages import reader
+from app.rehearsal.stand_ins.quota import Left, Quota
+from app.rehearsal.stand_ins.reddit_answers import bare, data, listing, refusal, thing, too_many
+from app.rehearsal.stand_ins.stand_in import Post
+from app.rehearsal.stand_ins.wire import Answered, HttpStandIn
 
 OURS = accounts.REDDIT
 TOKEN_LIFE = 3600

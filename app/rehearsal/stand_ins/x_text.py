@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
 
-from app.rehearsal.stand_in import Post
+from app.rehearsal.stand_ins.stand_in import Post
 
 MAX_WEIGHT = 280
 MAX_CASHTAGS = 1

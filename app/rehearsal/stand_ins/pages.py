@@ -12,7 +12,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
-from app.rehearsal.stand_in import Post
+from app.rehearsal.stand_ins.stand_in import Post
 
 _URL = re.compile(r"https?://[^\s<>\"')\]]+")
 

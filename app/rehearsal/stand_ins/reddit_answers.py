@@ -12,8 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
-from app.rehearsal import accounts
-from app.rehearsal.stand_in import Post
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.stand_in import Post
 
 WORDS = {
     "TOO_LONG": "this is too long (max: {0})",

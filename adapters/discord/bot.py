@@ -1,4 +1,4 @@
-"""Discord through a bot: one channel of one guild. What it shares with the webhook lies in `discord_wire.py`.
+"""Discord through a bot: one channel of one guild. What it shares with the webhook lies in `wire.py`.
 
 Rules kept here: every try of a part carries the same nonce with `enforce_nonce`, so Discord itself posts it once within "the past
 few minutes". That is the belt only: `limits.reconcile` is LOOKUP, as a downtime may last longer than a few minutes while the
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from adapters import discord_wire as wire
 from adapters.contract import (
     AdapterError,
     Config,
@@ -28,6 +27,7 @@ from adapters.contract import (
     Reconcile,
     Rendering,
 )
+from adapters.discord import wire
 from adapters.text import quoted
 
 EPOCH_MS = 1420070400000  # doc `reference.mdx`, Snowflakes

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 
-from app.rehearsal.telegram_text import MAX_UNITS, clean, units
-from app.rehearsal.wire import Answered
+from app.rehearsal.stand_ins.telegram_text import MAX_UNITS, clean, units
+from app.rehearsal.stand_ins.wire import Answered
 
 MAX_BYTES = 1 << 15
 PREFIXES = {

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from app.rehearsal import accounts
-from app.rehearsal.faults import Fault, UnknownFault
-from app.rehearsal.stand_in import Entry, Post, StandIn, reserve
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.faults import Fault, UnknownFault
+from app.rehearsal.stand_ins.stand_in import Entry, Post, StandIn, reserve
 
 REFUSALS = {"450": "450 4.2.1 Mailbox busy, try again later", "550": "550 5.7.1 Message refused by policy"}
 """Faults that are the answer to each `RCPT TO`."""

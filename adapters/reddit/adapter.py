@@ -1,7 +1,7 @@
 """Reddit: a text post in one subreddit, or a comment where a post is answered; through praw, with a script app's login.
 
 Rules kept here: one POST a call; a receipt needs an id of Reddit's alphabet and a permalink in our subreddit; the text is shown
-literally. How requests go out and what their failures mean lies in `reddit_wire.py`, Markdown in `reddit_text.py`, the facts and
+literally. How requests go out and what their failures mean lies in `wire.py`, Markdown in `text.py`, the facts and
 their sources in `docs/adapters/reddit.md`.
 """
 
@@ -35,8 +35,8 @@ from adapters.contract import (
     Rendering,
     Unsupported,
 )
-from adapters.reddit_text import dig, literal, same_text
-from adapters.reddit_wire import MADE_NO_SENSE, Conflict, Wire
+from adapters.reddit.text import dig, literal, same_text
+from adapters.reddit.wire import MADE_NO_SENSE, Conflict, Wire
 from adapters.text import quoted
 
 WWW, OAUTH = "https://www.reddit.com", "https://oauth.reddit.com"

@@ -18,13 +18,13 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from app.rehearsal import accounts, x_text
-from app.rehearsal.pages import reader
-from app.rehearsal.quota import Left, Quota
-from app.rehearsal.stand_in import Post
-from app.rehearsal.wire import Answered, HttpStandIn
-from app.rehearsal.x_answers import Account, asked, body_of, fields_of, invalid, missing, offset, page_size, person, problem
-from app.rehearsal.x_oauth import Verifier, parse
+from app.rehearsal.stand_ins import accounts, x_text
+from app.rehearsal.stand_ins.pages import reader
+from app.rehearsal.stand_ins.quota import Left, Quota
+from app.rehearsal.stand_ins.stand_in import Post
+from app.rehearsal.stand_ins.wire import Answered, HttpStandIn
+from app.rehearsal.stand_ins.x_answers import Account, asked, body_of, fields_of, invalid, missing, offset, page_size, person, problem
+from app.rehearsal.stand_ins.x_oauth import Verifier, parse
 
 DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
 NOT_ENGAGED = (

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from app.rehearsal.stand_in import Post
+from app.rehearsal.stand_ins.stand_in import Post
 
 MAX_UNITS = 4096
 """UTF-16 code units of a message. tdlib compares code points; the stricter count is kept until the service is seen to take more."""

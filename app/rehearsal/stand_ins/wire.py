@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from app.rehearsal.faults import UNPROCESSED, Fault
-from app.rehearsal.stand_in import Entry, Post, StandIn, reserve
+from app.rehearsal.stand_ins.faults import UNPROCESSED, Fault
+from app.rehearsal.stand_ins.stand_in import Entry, Post, StandIn, reserve
 
 MAX_BODY = 4 * 1024 * 1024
 JUNK = b"\x1f\x8b<<< not what was promised >>>"

@@ -15,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-from app.rehearsal.faults import Fault, Faults
+from app.rehearsal.stand_ins.faults import Fault, Faults
 
 
 @dataclass(slots=True)

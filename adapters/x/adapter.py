@@ -1,7 +1,7 @@
 """X: posts and threads through tweepy, signed with OAuth 1.0a.
 
 Rules kept here: one POST a call, repeated only where X has just said that it refused a reply; a receipt needs 201 and an id of
-digits. What an error answer means lies in `x_wire.py`, how texts are weighed and compared in `x_text.py`, the facts and their
+digits. What an error answer means lies in `wire.py`, how texts are weighed and compared in `text.py`, the facts and their
 sources in `docs/adapters/x.md`.
 """
 
@@ -32,8 +32,8 @@ from adapters.contract import (
     Unsupported,
 )
 from adapters.text import neutralise_mentions, quoted, split
-from adapters.x_text import dig, embedded_text, same_text, sayable, told_text, told_time, weight
-from adapters.x_wire import MADE_NO_SENSE, ReplyRefused, Wire
+from adapters.x.text import dig, embedded_text, same_text, sayable, told_text, told_time, weight
+from adapters.x.wire import MADE_NO_SENSE, ReplyRefused, Wire
 
 WEB = "https://x.com"
 LENGTH, THREAD, LINK = 280, 25, 23  # weighted characters; posts in a thread (our own ceiling); what any link weighs

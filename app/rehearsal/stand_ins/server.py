@@ -13,14 +13,14 @@ from typing import Any
 
 from aiohttp import web
 
-from app.rehearsal.discord import DiscordStandIn
-from app.rehearsal.faults import Fault, Match
-from app.rehearsal.reddit import RedditStandIn
-from app.rehearsal.smtp import MailStandIn
-from app.rehearsal.stand_in import StandIn, reserve
-from app.rehearsal.telegram import TelegramStandIn
-from app.rehearsal.timelines import page, script
-from app.rehearsal.x import XStandIn
+from app.rehearsal.stand_ins.discord import DiscordStandIn
+from app.rehearsal.stand_ins.faults import Fault, Match
+from app.rehearsal.stand_ins.reddit import RedditStandIn
+from app.rehearsal.stand_ins.smtp import MailStandIn
+from app.rehearsal.stand_ins.stand_in import StandIn, reserve
+from app.rehearsal.stand_ins.telegram import TelegramStandIn
+from app.rehearsal.stand_ins.timelines import page, script
+from app.rehearsal.stand_ins.x import XStandIn
 
 PLATFORMS: tuple[type[StandIn], ...] = (XStandIn, RedditStandIn, TelegramStandIn, DiscordStandIn, MailStandIn)
 

@@ -14,9 +14,9 @@ from typing import Any, Final, NoReturn
 
 from aiohttp import web
 
-from app.rehearsal import accounts
-from app.rehearsal.stand_in import Post
-from app.rehearsal.wire import Answered
+from app.rehearsal.stand_ins import accounts
+from app.rehearsal.stand_ins.stand_in import Post
+from app.rehearsal.stand_ins.wire import Answered
 
 DISCORD: Final = accounts.DISCORD
 MAX_CONTENT = 2000

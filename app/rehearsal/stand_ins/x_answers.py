@@ -16,8 +16,8 @@ from typing import Any
 
 from aiohttp import web
 
-from app.rehearsal.stand_in import Post
-from app.rehearsal.wire import Answered
+from app.rehearsal.stand_ins.stand_in import Post
+from app.rehearsal.stand_ins.wire import Answered
 
 PROBLEMS = "https://api.x.com/2/problems/"
 KNOWN_BODY = frozenset({"text", "reply", "reply_settings"})

@@ -1,0 +1,1 @@
+"""Reddit: self posts and comments through praw, none of its repeats."""

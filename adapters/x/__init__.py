@@ -1,0 +1,1 @@
+"""X: posts, threads, look-up, the oEmbed read-back."""

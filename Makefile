@@ -7,6 +7,8 @@ ARGS ?=
 # A cache of its own: a read-only home is enough, and a second run needs no network.
 export UV_CACHE_DIR := .venv/uv-cache
 export UV_PYTHON_DOWNLOADS := never
+# Trust what the machine trusts, as pip does, where it has a store of certificates.
+export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt),true,false)
 export UV_PROJECT_ENVIRONMENT := .venv
 export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -118,7 +118,7 @@ class BannerAdapter:
         """`/banner.json`: at least `active` (a bool) and, if active, `text` (a str)."""
         self._client = self._client or client(self._base)
         async with under_way("The banner"):
-            answer = await self._client.get("/banner.json")
+            answer = await self._client.get("/banner.json", headers={"Cache-Control": "no-cache"})
         if answer.status_code >= 500 or answer.status_code == 429:
             raise OutcomeUnknown(f"The banner's address answered {answer.status_code}.")
         if answer.status_code != 200:

@@ -48,6 +48,9 @@ def application(ctx: Context, tokens: Tokens) -> FastAPI:
     async def readyz() -> Response:
         async with ctx.database.read() as tx:
             await tx.exec_driver_sql("SELECT 1")
+        ctx.read_roster()
+        if problem := ctx.roster_problem():
+            return problems.problem(503, "The roster cannot be read; the last good one is in force.", problem)
         return Response('{"status":"ready"}', media_type="application/json")
 
     return app

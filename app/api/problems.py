@@ -55,7 +55,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _unforeseen(request: Request, error: Exception) -> Response:
-        log.error("request-failed", path=request.url.path.split("/approve/")[0], exc_info=error)
+        log.error("request-failed", route=getattr(request.scope.get("route"), "path", ""), exc_info=error)
         return problem(500, "Tocsin failed to do this.", "Nothing was half-done. Look at the log, and try again.")
 
 

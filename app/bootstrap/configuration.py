@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
@@ -48,23 +48,35 @@ def read_secret_file(variable: str, environ: Mapping[str, str], problems: list[s
         return ""
 
 
-def roster_reader(path: Path) -> Callable[[], Roster]:
-    """Reads the roster now, and again whenever its file has changed. Raises `ConfigurationError`."""
-    kept: dict[tuple[int, int], Roster] = {}
+class RosterFile:
+    """The roster, read again whenever its file has changed. Raises `ConfigurationError` if it cannot be read at first.
 
-    def read() -> Roster:
+    A file that cannot be read later leaves the last good roster in force, and `problem` says so: an editing slip in the worst hour
+    silences nobody.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.problem = path, ""
+        self._stamp = (0, 0)
+        self._kept: Roster | None = None
+        if self.read() is None:
+            raise ConfigurationError([self.problem])
+
+    def __call__(self) -> Roster:
+        """The roster in force."""
+        roster = self.read()
+        assert roster is not None
+        return roster
+
+    def read(self) -> Roster | None:
+        """Looks at the file; None only where there never was a good one."""
         try:
-            status = path.stat()
+            status = self.path.stat()
             stamp = (status.st_mtime_ns, status.st_size)
-            if stamp not in kept:
-                roster = Roster.parse(path.read_text())
-                kept.clear()
-                kept[stamp] = roster
-            return kept[stamp]
+            if stamp != self._stamp:
+                self._kept, self._stamp, self.problem = Roster.parse(self.path.read_text()), stamp, ""
         except FileNotFoundError:
-            raise ConfigurationError([f"There is no roster at {path}. `tocsin roster --help` tells how to write one."]) from None
+            self.problem = f"There is no roster at {self.path}. `tocsin roster --help` tells how to write one."
         except (OSError, UnicodeDecodeError, RosterError) as error:
-            raise ConfigurationError([f"Roster {path}: {error}"]) from error
-
-    read()
-    return read
+            self.problem = f"Roster {self.path}: {error}"
+        return self._kept

@@ -74,6 +74,9 @@ class _Entry:
         if not _ID.fullmatch(self.id):
             mine.append(f"A destination's id is lower-case letters, digits and hyphens, not {self.id!r}.")
         adapter_class = self._adapter_class(mine)
+        allowed = ("ask", "send-again") if self.entry.get("role") == Role.POINTER.value else ("ask",)
+        if self.entry.get("on_unknown", "ask") not in allowed:
+            mine.append(f"Destination {self.id}: on_unknown must be {' or '.join(allowed)}; send-again is for pointers alone.")
         if adapter_class and not mine:
             config = self._config(adapter_class, mine)
             if not mine:

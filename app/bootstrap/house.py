@@ -16,7 +16,7 @@ from datetime import timedelta
 from sqlalchemy.engine import make_url
 
 from app.api.access import Tokens
-from app.bootstrap.configuration import ConfigurationError, roster_reader
+from app.bootstrap.configuration import ConfigurationError, RosterFile
 from app.bootstrap.destinations import load_destinations
 from app.bootstrap.logs import configure
 from app.bootstrap.mail import mailer
@@ -53,7 +53,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         tokens = Tokens(settings.api_tokens.get_secret_value())
     except ValueError as error:
         raise ConfigurationError([str(error)]) from error
-    read_roster = roster_reader(settings.roster)
+    read_roster = RosterFile(settings.roster)
     destinations = load_destinations(settings)
     ours, engines = database_urls(settings)
     async with contextlib.AsyncExitStack() as stack:
@@ -71,6 +71,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             read_roster,
             broadcast.start,
             mailer(settings),
+            lambda: read_roster.problem,
         )
         broadcast.install(ctx)
         engine.launch(engines)

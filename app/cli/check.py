@@ -40,7 +40,7 @@ def _by_server() -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def _here() -> tuple[list[dict[str, Any]], list[str]]:
-    from app.bootstrap.configuration import ConfigurationError, load_settings, roster_reader
+    from app.bootstrap.configuration import ConfigurationError, RosterFile, load_settings
     from app.bootstrap.destinations import load_destinations
     from app.bootstrap.logs import configure
 
@@ -52,7 +52,7 @@ def _here() -> tuple[list[dict[str, Any]], list[str]]:
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
     try:
-        problems += roster_reader(settings.roster)().gaps
+        problems += RosterFile(settings.roster)().gaps
     except ConfigurationError as error:
         problems += error.problems
     return asyncio.run(_all(list(destinations.values()))), problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import click
 
@@ -15,6 +16,7 @@ def serve() -> None:
     from app.store.lock import DatabaseInUse
     from app.store.migrate import WrongDatabase
 
+    os.umask(0o077)  # the database is nobody else's
     try:
         asyncio.run(run(load_settings()))
     except (ConfigurationError, DatabaseInUse, WrongDatabase) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -50,6 +51,7 @@ _NEXT: dict[tuple[DeliveryState, Event], DeliveryState] = {
     (S.PLANNED, E.HANDED_OVER): S.BY_HAND,
     (S.PLANNED, E.MARKED): S.POSTED,
     (S.PLANNED, E.REFUSED): S.FAILED,
+    (S.PLANNED, E.RETRIED): S.PLANNED,  # wakes a broadcast that waits or has ended
     (S.PLANNED, E.SKIPPED): S.SKIPPED,
     (S.SENDING, E.POSTED): S.POSTED,
     (S.SENDING, E.NOT_SENT): S.PLANNED,
@@ -71,6 +73,8 @@ _NEXT: dict[tuple[DeliveryState, Event], DeliveryState] = {
 
 FINAL = frozenset({S.POSTED, S.SKIPPED})
 ASKS_A_PERSON = frozenset({S.FAILED, S.UNKNOWN, S.BY_HAND})
+UNDER_WAY = frozenset({S.PLANNED, S.SENDING})
+"""The program's own to carry on; every state is in one of the three sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,14 @@ class Progress:
         # A person who marks a thread as posted answers for all of it; a receipt answers for one part.
         done = self.parts if event is E.MARKED else self.done + 1
         return replace(self, state=S.POSTED if done == self.parts else S.PLANNED, done=done)
+
+
+def transitions() -> Iterator[tuple[DeliveryState, Event, DeliveryState]]:
+    """Every transition there is; a part that is posted leads on to the next (planned) until all are."""
+    for (state, event), following in _NEXT.items():
+        yield state, event, following
+        if event is E.POSTED:
+            yield state, event, S.PLANNED
 
 
 def key(delivery_id: str, part: int) -> str:

@@ -4,14 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+import structlog
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import AdapterError
 from app.services.context import Context, Destination
-from app.store.tables import checks, iso
+from app.store.tables import announcements, checks, iso
+
+log = structlog.get_logger(__name__)
+
+PREFLIGHT = timedelta(hours=4)
+FRESH = timedelta(minutes=2)
+
+
+async def when_due(ctx: Context) -> bool:
+    """Checks all destinations while people read what they sign, and every few hours, so that a dead token is found on a quiet day.
+
+    Never between the last signature and the post: a check begins only where no broadcast is about to.
+    """
+    async with ctx.database.read() as tx:
+        oldest = await tx.scalar(select(func.min(checks.c.at)))
+        newest = await tx.scalar(select(func.max(announcements.c.created_at)).where(announcements.c.state == "awaiting_approval"))
+    asked = bool(newest) and (oldest is None or oldest < newest) and (oldest is None or ctx.now - oldest > FRESH)
+    if oldest is not None and not asked and timedelta() <= ctx.now - oldest < PREFLIGHT:
+        return False
+    for found in await all_of_them(ctx):
+        if not found["ok"]:
+            log.error("destination-broken", destination=found["destination"], problem=found["detail"])
+    return True
 
 
 async def all_of_them(ctx: Context) -> list[dict[str, Any]]:
@@ -40,6 +64,13 @@ async def one(destination: Destination) -> dict[str, Any]:
     except (AdapterError, TimeoutError, OSError) as error:
         told |= {"ok": False, "account": "", "name": "", "detail": str(error) or "It did not answer within 30 s."}
     return told | {"seconds": round(time.monotonic() - begun, 3)}
+
+
+async def broken(ctx: Context) -> list[dict[str, str]]:
+    """The destinations whose last check failed, with what to do: shown to authors and to those who sign."""
+    return [
+        {"destination": i["destination"], "detail": i["check"]["detail"]} for i in await last(ctx) if i["check"] and not i["check"]["ok"]
+    ]
 
 
 async def last(ctx: Context) -> list[dict[str, Any]]:

@@ -70,9 +70,10 @@ class Context:
     database: Database
     clock: Clock
     destinations: Mapping[str, Destination]
-    read_roster: Callable[[], Roster]
+    read_roster: Callable[[], Roster]  # the roster in force
     start_broadcast: Callable[[str, str, int], Awaitable[None]]  # announcement, digest, run
     post_mail: Callable[[str, str, str], Awaitable[None]] | None  # to, subject, text
+    roster_problem: Callable[[], str] = str  # why its file could not be read since, or ""
     enrolments: dict[str, Enrolment] = field(default_factory=dict)  # by token; a restart forgets them
     runner: str = field(default_factory=lambda: secrets.token_hex(8))  # this process, in every attempt it opens
 

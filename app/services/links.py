@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.announcement import AnnouncementState
 from app.domain.passkey import encode
+from app.services import check
 from app.services.announce import existing
 from app.services.context import Context, Refused
 from app.services.verification import judge
@@ -84,6 +85,7 @@ async def approval_request(ctx: Context, token: str) -> dict[str, Any]:
         request = await request_for(ctx, tx, link.announcement, link.row.digest, link.row.person)
         sent = await deliveries.of_digest(tx, link.row.digest)
     return request | {
+        "broken_destinations": await check.broken(ctx),
         "deliveries": [{"destination": d.destination, "state": d.state, "permalink": d.permalink, "detail": d.problem} for d in sent],
         "nonce": link.nonce,
         "expires_at": iso(link.row.expires_at),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.approval import Approval, ApprovalRefused, Quorum, Verified, quorum, verify
+from app.domain.approval import Approval, ApprovalRefused, Decision, Quorum, Verified, quorum, verify
 from app.domain.manifest import Manifest, ManifestError, digest
 from app.domain.roster import PersonRole, Roster
 from app.services.context import Context
@@ -43,7 +43,8 @@ def judge(raw: bytes, approvals: list[str], roster: Roster, settings: Settings) 
         except (ApprovalRefused, ValueError):
             continue  # a row that does not verify stands for nobody
         said = verified.statement
-        if PersonRole.REVIEWER not in verified.person.roles and verified.person.id != manifest.author:
+        mine = PersonRole.REVIEWER in verified.person.roles or verified.person.id == manifest.author
+        if verified.decision is Decision.APPROVE and not mine:
             continue  # who only writes counts for what they wrote; what a machine token submits needs two reviewers
         about = (said.digest, said.announcement, said.revision, said.environment)
         if about == (fingerprint, manifest.announcement, manifest.revision, manifest.environment):

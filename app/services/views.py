@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.manifest import Manifest, Planned
 from app.domain.wording import Finding, not_overridden
+from app.services import check
 from app.services.announce import existing
 from app.services.context import Context
 from app.services.verification import judge
@@ -23,6 +24,7 @@ from app.store.timeline import Entry
 
 async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
     """One announcement whole: its current revision, what is missing, deliveries with attempts. Raises `Refused` 404."""
+    broken = await check.broken(ctx)
     async with ctx.database.read() as tx:
         row = await existing(tx, id_)
         revision = await store.revision(tx, row.digest)
@@ -48,6 +50,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             "findings": revision.findings,
             "approvals": [{"person": a.person, "decision": a.decision, "key": a.key_kind, "at": iso(a.at)} for a in signed],
             "missing": _missing(ctx, revision.findings, manifest, count.missing),
+            "broken_destinations": broken,
             "deliveries": [_delivery(d, [a for a in tried if a.delivery == d.id], row.approved_at) for d in sent],
             "created_at": iso(row.created_at),
             "approved_at": iso(row.approved_at) if row.approved_at else None,

@@ -8,17 +8,40 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import event
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 Work = Callable[[AsyncConnection], Awaitable[T]]
+Bulk = Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[T | Exception]]]
 
 BUSY_TIMEOUT_MS = 15_000
+TOGETHER = 200
+"""How many share a transaction at most."""
+
+UNUSABLE = (OperationalError, InterfaceError)
+"""What says that the database cannot be written now (locked, full, gone), not that the work was wrong."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """An item that waits for the next transaction, and who waits for what becomes of it."""
+
+    bulk: Bulk[Any, Any]
+    item: Any
+    alone: bool = False
+    done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+async def _in_turn(tx: AsyncConnection, works: Sequence[Work[Any]]) -> list[Any]:
+    return [await work(tx) for work in works]
 
 
 class Database:
@@ -30,7 +53,7 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(url) if self.sqlite else create_async_engine(url, pool_size=10, pool_pre_ping=True)
         self._writing = asyncio.Lock()
         self._changed = asyncio.Condition()
-        self._waiting: list[tuple[Work[Any], asyncio.Future[Any]]] = []
+        self._waiting: list[_Waiting] = []
         self._committing: asyncio.Task[None] | None = None
         if self.sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
@@ -58,32 +81,55 @@ class Database:
     async def commit(self, work: Work[T]) -> T:
         """Runs `work` in a transaction that it shares with whatever else waits (group commit); on disk when this returns.
 
-        Work that raises undoes itself alone, and the error comes back to its own caller.
+        Work that raises undoes itself alone, and the error comes back to its own caller. The others are then run again: work
+        does nothing but queries. Work whose caller was cancelled before it began is left out.
         """
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, done))
+        return await self.commit_each(_in_turn, work)
+
+    async def commit_each(self, bulk: Bulk[Item, T], item: Item) -> T:
+        """The same for one of many alike: `bulk` gets every such item that waits, in as few queries as it can.
+
+        It returns a result for each item, or the exception that its caller gets, having done nothing for that one. Where it raises,
+        it is run again with each item alone.
+        """
+        waiting = _Waiting(bulk, item)
+        self._waiting.append(waiting)
         if self._committing is None or self._committing.done():
             self._committing = asyncio.create_task(self._commit_waiting())
-        return await done
+        result: T = await waiting.done
+        return result
 
     async def _commit_waiting(self) -> None:
         while self._waiting:
             await asyncio.sleep(0)  # let those that are ready at this moment come along
-            batch, self._waiting = self._waiting[:200], self._waiting[200:]
-            outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
-            try:
-                async with self.write() as tx:
-                    for work, done in batch:
-                        try:
-                            async with tx.begin_nested():
-                                outcomes.append((done, await work(tx), None))
-                        except Exception as error:
-                            outcomes.append((done, None, error))
-            except Exception as error:
-                outcomes = [(done, None, error) for _, done in batch]
-            for done, result, failure in outcomes:
-                if not done.done():
-                    done.set_exception(failure) if failure else done.set_result(result)
+            batch, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
+            batch = [waiting for waiting in batch if not waiting.done.cancelled()]
+            while batch:
+                batch = await self._commit_together(batch)
+
+    async def _commit_together(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """One transaction; tells those who wait. Returns what has to be run again, as another's failure undid it."""
+        groups: dict[object, list[_Waiting]] = {}
+        for waiting in batch:
+            groups.setdefault(waiting if waiting.alone else waiting.bulk, []).append(waiting)
+        running: list[_Waiting] = []
+        results: dict[_Waiting, Any] = {}
+        try:
+            async with self.write() as tx:
+                for running in groups.values():
+                    told = await running[0].bulk(tx, [waiting.item for waiting in running])
+                    results.update(zip(running, told, strict=True))
+                running = []
+        except Exception as error:
+            if len(running) > 1 and not isinstance(error, UNUSABLE):
+                for waiting in running:
+                    waiting.alone = True
+                return batch
+            results = dict.fromkeys(batch if isinstance(error, UNUSABLE) else running or batch, error)
+        for waiting, result in results.items():
+            if not waiting.done.done():
+                waiting.done.set_exception(result) if isinstance(result, Exception) else waiting.done.set_result(result)
+        return [waiting for waiting in batch if waiting not in results]
 
     async def changed(self, seconds: float) -> None:
         """Returns after the next write of this process, or after `seconds` at the latest."""
@@ -94,6 +140,9 @@ class Database:
             pass
 
     async def close(self) -> None:
+        """Writes what still waits, then lets go of every connection."""
+        if self._committing is not None:
+            await asyncio.wait({self._committing})
         await self.engine.dispose()
 
 

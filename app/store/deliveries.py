@@ -1,17 +1,21 @@
-"""Deliveries, their attempts and receipts. Every change goes through the state machine of `app.domain.delivery`, in one transaction."""
+"""Deliveries, their attempts and receipts. Every change goes through the state machine of `app.domain.delivery`, in one transaction.
+
+A change is made to the delivery as its caller last saw it, else it is `Overtaken`; many take as few queries as one. Attempts are
+timed by the real clock, as the platforms are: a drill's clock can be moved, and what a platform holds is looked for by these times.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Receipt
-from app.domain.delivery import DeliveryState, Event, Progress
+from app.domain.delivery import DeliveryState, Event, Impossible, Progress
 from app.store.records import first, many
 from app.store.tables import attempts, deliveries
 
@@ -51,7 +55,7 @@ class DeliveryRow:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """A row of `attempts`: one try of one part, by the process `runner`."""
+    """A row of `attempts`: one try of one part, by the process `runner`. One that ended and is still open has an unknown outcome."""
 
     id: int
     delivery: str
@@ -63,6 +67,16 @@ class AttemptRow:
     remote_id: str
     permalink: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to a delivery as its caller last saw it."""
+
+    row: DeliveryRow
+    event: Event
+    receipt: Receipt | None = None
+    problem: str = ""
 
 
 _CLOSED_AS = {
@@ -115,30 +129,55 @@ async def is_known(tx: AsyncConnection, destination: str, remote_id: str) -> boo
     return (await tx.execute(query.where(known))).first() is not None
 
 
-async def start(tx: AsyncConnection, row: DeliveryRow, runner: str, now: datetime) -> DeliveryRow:
-    """Opens an attempt of the next part; it has to be on disk before the network call."""
-    await tx.execute(attempts.insert().values(delivery=row.id, part=row.done, state="open", runner=runner, started_at=now))
-    return await _change(tx, row, Event.STARTED, now, {"problem": ""})
+async def first_attempt_at(tx: AsyncConnection, delivery_id: str, part: int) -> datetime | None:
+    """When that part was tried first."""
+    query = select(attempts).where(attempts.c.delivery == delivery_id, attempts.c.part == part).order_by(attempts.c.id).limit(1)
+    row = await first(tx, AttemptRow, query)
+    return row.started_at if row else None
+
+
+async def start_all(tx: AsyncConnection, rows: Sequence[DeliveryRow], runner: str, now: datetime) -> list[DeliveryRow | Exception]:
+    """Opens an attempt of each one's next part; it has to be on disk before the network call. `Overtaken` or `PostedAlready` for some."""
+    query = select(attempts.c.delivery, attempts.c.part).where(attempts.c.delivery.in_([r.id for r in rows]), attempts.c.state == "posted")
+    posted = {tuple(found) for found in (await tx.execute(query)).all()}
+    free = [row for row in rows if (row.id, row.done) not in posted]
+    changed = dict(zip((row.id for row in free), await _change_all(tx, [Change(row, Event.STARTED) for row in free], now), strict=True))
+    common = {"state": "open", "runner": runner, "started_at": datetime.now(UTC)}
+    opened = [common | {"delivery": r.id, "part": r.done} for r in changed.values() if isinstance(r, DeliveryRow)]
+    if opened:
+        await tx.execute(attempts.insert(), opened)
+    return [
+        changed.get(row.id) or PostedAlready(f"Part {row.done + 1} has a receipt, so it is not sent, whatever else the database says.")
+        for row in rows
+    ]
+
+
+async def settle_all(tx: AsyncConnection, changes: Sequence[Change], now: datetime) -> list[DeliveryRow | Exception]:
+    """Records what became of each delivery, and closes its open attempt except where the outcome stays unknown.
+
+    `Overtaken` or `Impossible` for some.
+    """
+    told = await _change_all(tx, changes, now)
+    done = [change for change, changed in zip(changes, told, strict=True) if isinstance(changed, DeliveryRow)]
+    await _attempts_by_hand(tx, [change.row for change in done if change.event is Event.MARKED])
+    for lost in (True, False):
+        ended = attempts.c.ended_at
+        over = func.coalesce(ended, bindparam("over", type_=ended.type)) if lost else bindparam("over", type_=ended.type)
+        closing = update(attempts).where(attempts.c.delivery == bindparam("of"), attempts.c.state == "open").values(ended_at=over)
+        values = [_ending(change) for change in done if (change.event is Event.LOST) is lost]
+        if values:
+            await tx.execute(closing, values)
+    return told
 
 
 async def settle(
     tx: AsyncConnection, row: DeliveryRow, event: Event, now: datetime, *, receipt: Receipt | None = None, problem: str = ""
 ) -> DeliveryRow:
-    """Records what became of the delivery, and closes its open attempt except where the outcome stays unknown."""
-    values: dict[str, Any] = {"problem": problem}
-    if receipt and row.posted_at is None:
-        values |= {"remote_id": receipt.remote_id, "permalink": receipt.permalink, "posted_at": now}
-    changed = await _change(tx, row, event, now, values)
-    closed = (attempts.c.delivery == row.id) & (attempts.c.state == "open")
-    if event is Event.MARKED and receipt and await open_attempt(tx, row.id) is None:
-        await tx.execute(attempts.insert().values(delivery=row.id, part=row.done, state="open", runner="by hand", started_at=now))
-    ending: dict[str, Any] = {"error": problem}
-    if event is not Event.LOST:
-        ending |= {"state": _CLOSED_AS[event], "ended_at": now}
-    if receipt:
-        ending |= {"remote_id": receipt.remote_id, "permalink": receipt.permalink}
-    await tx.execute(update(attempts).where(closed).values(**ending))
-    return changed
+    """The same for one delivery. Raises `Overtaken`, `Impossible`."""
+    (told,) = await settle_all(tx, [Change(row, event, receipt, problem)], now)
+    if isinstance(told, Exception):
+        raise told
+    return told
 
 
 async def set_read_back(tx: AsyncConnection, delivery_id: str, state: str, detail: str, now: datetime) -> None:
@@ -147,17 +186,54 @@ async def set_read_back(tx: AsyncConnection, delivery_id: str, state: str, detai
     await tx.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
 
 
-async def _change(tx: AsyncConnection, row: DeliveryRow, event: Event, now: datetime, values: dict[str, Any]) -> DeliveryRow:
-    progress = row.progress.after(event)
-    values = values | {"state": progress.state.value, "done": progress.done, "updated_at": now}
-    same = (deliveries.c.id == row.id) & (deliveries.c.state == row.state) & (deliveries.c.done == row.done)
-    changed = await tx.execute(update(deliveries).where(same).values(**values))
-    if changed.rowcount != 1:
-        raise Overtaken(f"Delivery {row.id} was changed by someone else meanwhile.")
-    fresh = await get(tx, row.id)
-    assert fresh is not None
-    return fresh
+async def _change_all(tx: AsyncConnection, changes: Sequence[Change], now: datetime) -> list[DeliveryRow | Exception]:
+    query = select(deliveries.c.id, deliveries.c.state, deliveries.c.done).where(deliveries.c.id.in_([c.row.id for c in changes]))
+    now_held = {id_: (state, done) for id_, state, done in (await tx.execute(query.with_for_update())).all()}
+    told: list[DeliveryRow | Exception] = []
+    for change in changes:
+        row = change.row
+        if now_held.pop(row.id, None) != (row.state, row.done):  # taken off, so that of two changes to one delivery the second is late
+            told.append(Overtaken(f"Delivery {row.id} was changed by someone else meanwhile."))
+            continue
+        try:
+            told.append(_changed(change, now))
+        except Impossible as error:
+            told.append(error)
+    columns = ("state", "done", "problem", "remote_id", "permalink", "posted_at", "updated_at")
+    values = [{"of": row.id} | {name: getattr(row, name) for name in columns} for row in told if isinstance(row, DeliveryRow)]
+    if values:
+        await tx.execute(update(deliveries).where(deliveries.c.id == bindparam("of")), values)
+    return told
+
+
+def _changed(change: Change, now: datetime) -> DeliveryRow:
+    progress = change.row.progress.after(change.event)
+    changed = replace(change.row, state=progress.state.value, done=progress.done, problem=change.problem, updated_at=now)
+    if change.receipt and change.row.posted_at is None:
+        return replace(changed, remote_id=change.receipt.remote_id, permalink=change.receipt.permalink, posted_at=now)
+    return changed
+
+
+def _ending(change: Change) -> dict[str, Any]:
+    receipt = change.receipt or Receipt("")
+    told = {"remote_id": receipt.remote_id, "permalink": receipt.permalink, "error": change.problem}
+    return told | {"of": change.row.id, "over": datetime.now(UTC), "state": _CLOSED_AS.get(change.event, "open")}
+
+
+async def _attempts_by_hand(tx: AsyncConnection, rows: Sequence[DeliveryRow]) -> None:
+    """A post made by hand gets an attempt to hold its receipt, where none is open."""
+    if rows:
+        query = select(attempts.c.delivery).where(attempts.c.delivery.in_([row.id for row in rows]), attempts.c.state == "open")
+        opened = set((await tx.scalars(query)).all())
+        common = {"state": "open", "runner": "by hand", "started_at": datetime.now(UTC)}
+        by_hand = [common | {"delivery": row.id, "part": row.done} for row in rows if row.id not in opened]
+        if by_hand:
+            await tx.execute(attempts.insert(), by_hand)
 
 
 class Overtaken(Exception):
     """Somebody else changed the delivery meanwhile; nothing was done here."""
+
+
+class PostedAlready(Exception):
+    """A part with a receipt is not sent again, whatever its delivery's row says."""

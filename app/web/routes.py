@@ -117,7 +117,7 @@ async def banner_html(ctx: Ctx) -> Response:
 
 @router.api_route("/banner.js", methods=BOTH)
 async def banner_js(request: Request) -> Response:
-    """The one static script; its integrity is stated in the README and by `tocsin banner`."""
+    """The one static script; its integrity is stated in the README."""
     file = pages.static_file("banner.js")
     return _static(request, file, PUBLIC | {"Cache-Control": "public, max-age=3600, stale-if-error=604800"})
 

@@ -7,7 +7,10 @@ a row. Every step looks at the delivery table first, so a step or a whole broadc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import wraps
 from typing import Any
 
 import structlog
@@ -16,63 +19,101 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Role
 from app.domain.announcement import AnnouncementState
-from app.domain.delivery import FINAL, DeliveryState
+from app.domain.delivery import FINAL, UNDER_WAY, DeliveryState
 from app.domain.followup import FollowUpState
 from app.services import follow_up
 from app.services.announce import existing
 from app.services.context import Context
-from app.services.verification import Approved, NotApproved, approved
+from app.services.verification import NotApproved, approved
 from app.store import announcements as store
 from app.store import deliveries, follow_ups, timeline
 from app.store.deliveries import DeliveryRow
 from app.store.tables import iso
-from app.workflows.deliver import Courier
+from app.workflows.deliver import Courier, Crew
 from app.workflows.read_back import look
 
 log = structlog.get_logger(__name__)
 
 _MAY_SEND = {AnnouncementState.APPROVED.value, AnnouncementState.SENDING.value}
+PARTNERS_FIRST = 10.0
+"""Seconds for which the primary waits for partners."""
+
+GRACE, LONGEST_REST = 2.0, 60.0
 
 
 class House:
-    """The context that the engine's functions work with; one a process, set by `app.bootstrap` before the engine is launched."""
+    """What the engine's functions work with; one a process, set by `app.bootstrap` before the engine is launched."""
 
     ctx: Context
-    running: set[str]  # digests of the broadcasts that run in this process
-    locks: dict[str, asyncio.Lock]
+    crew: Crew
+    running: Counter[str]  # by digest, the broadcasts that run in this process
+    rests: dict[str, tuple[int, float]]  # by digest: how often it ended unfinished, and until when the sweep leaves it alone
+    couriers: dict[str, Courier]  # by digest, for as long as its signatures count as just verified
+    loose: set[asyncio.Task[Any]]  # what runs beside the engine
 
 
 def install(ctx: Context) -> None:
     """Makes `ctx` the house of this process's broadcasts."""
-    House.ctx, House.running, House.locks = ctx, set(), {}
+    House.ctx, House.crew, House.running = ctx, Crew(), Counter()
+    House.rests, House.couriers, House.loose = {}, {}, set()
 
 
 async def start(announcement: str, digest: str, run: int) -> None:
-    """Starts a broadcast; starting the same run twice, or one beside another, is harmless."""
-    House.running.add(digest)
-    with SetWorkflowID(f"broadcast:{digest}:{run}"):
-        await DBOS.start_workflow_async(broadcast, announcement, digest)
+    """Starts a broadcast; starting the same run twice, or one beside another, is harmless.
+
+    The engine may remember runs that our own tables, restored from a backup, count again: hence the process in the id. An engine
+    that cannot write its book holds no warning up: the broadcast runs without it, and should it be cut off, the sweep starts it again.
+    """
+    times, _ = House.rests.get(digest, (0, 0.0))
+    House.rests[digest] = (times, time.monotonic() + GRACE)
+    try:
+        with SetWorkflowID(f"broadcast:{digest}:{run}:{House.ctx.runner}"):
+            await DBOS.start_workflow_async(broadcast, announcement, digest)
+    except Exception:
+        log.exception("engine-failed", announcement=announcement)
+        _loosely(_run(announcement, digest))
+
+
+def may_start(digest: str) -> bool:
+    """Whether the sweep should start it: it does not run here, and has rested, longer each time that it ended unfinished."""
+    _, until = House.rests.get(digest, (0, 0.0))
+    return not House.crew.stopping and not House.running[digest] and time.monotonic() >= until
 
 
 @DBOS.workflow(name="broadcast")
 async def broadcast(announcement: str, digest: str) -> str:
     """The story; returns how it ended."""
-    House.running.add(digest)
+    return await _run(announcement, digest)
+
+
+async def _run(announcement: str, digest: str) -> str:
+    House.running[digest] += 1
+    ended = "failed"
     try:
-        if not await begin(announcement, digest):
-            return "refused"
-        await tell_partners(digest)
-        if await post_first(digest):
-            await post_everything_else(digest)
-        await read_back(digest)
-        return await end(announcement, digest)
+        ended = await _told(announcement, digest)
     finally:
-        House.running.discard(digest)
+        House.running[digest] -= 1
+        House.couriers.pop(digest, None)
+        times, _ = House.rests.pop(digest, (0, 0.0))
+        if ended not in {AnnouncementState.SENT.value, AnnouncementState.INCOMPLETE.value}:
+            House.rests[digest] = (times + 1, time.monotonic() + min(2.0**times, LONGEST_REST))
+    return ended
 
 
-@DBOS.step(name="begin")
+async def _told(announcement: str, digest: str) -> str:
+    if not await begin(announcement, digest):
+        return "refused"
+    if await post_first(digest):
+        await post_everything_else(digest)
+    await read_back(digest)
+    return await end(announcement, digest)
+
+
 async def begin(announcement: str, digest: str) -> bool:
-    """Verifies, and marks the announcement as being sent; from here on it cannot be cancelled."""
+    """Verifies, and marks the announcement as being sent; from here on it cannot be cancelled.
+
+    It is no step of the engine's: it says the same as often as it is asked, and the first post waits for it.
+    """
     ctx = House.ctx
     async with ctx.database.write() as tx:
         row = await existing(tx, announcement)
@@ -81,10 +122,11 @@ async def begin(announcement: str, digest: str) -> bool:
         try:
             verified = await approved(ctx, tx, digest)
         except NotApproved as error:
-            return await _refuse(tx, row.incident, announcement, str(error))
+            return await _refuse(tx, digest, str(error))
         now, manifest = iso(ctx.now), verified.manifest
         if manifest.not_before > now or (row.state == AnnouncementState.APPROVED.value and manifest.not_after <= now):
             return False
+        House.couriers[digest] = Courier(ctx, verified, House.crew)
         if row.state == AnnouncementState.APPROVED.value:
             await store.change_announcement(tx, announcement, state=AnnouncementState.SENDING.value)
             people = {"people": list(verified.people), "digest": digest}
@@ -92,85 +134,142 @@ async def begin(announcement: str, digest: str) -> bool:
     return True
 
 
-async def _refuse(tx: AsyncConnection, incident: str, announcement: str, why: str) -> bool:
-    log.error("broadcast-refused", announcement=announcement, why=why)
-    await store.change_announcement(tx, announcement, state=AnnouncementState.INCOMPLETE.value)
-    await timeline.append(tx, House.ctx.now, "tocsin", "broadcast-refused", incident=incident, announcement=announcement, data={"why": why})
+async def _refuse(tx: AsyncConnection, digest: str, why: str) -> bool:
+    """Ends a broadcast behind which two people do not stand (any more), until a person acts."""
+    log.error("broadcast-refused", digest=digest, why=why)
+    revision = await store.revision(tx, digest)
+    row = await store.announcement(tx, revision.announcement) if revision else None
+    if row is not None and row.digest == digest:
+        told = {"incident": row.incident, "announcement": row.id}
+        await store.change_announcement(tx, row.id, state=AnnouncementState.INCOMPLETE.value)
+        await timeline.append(tx, House.ctx.now, "tocsin", "broadcast-refused", **told, data={"why": why})
     return False
 
 
-@DBOS.step(name="tell_partners")
-async def tell_partners(digest: str) -> None:
-    """Partners alone may come before the primary, and it does not wait for them longer than ten seconds."""
-    courier, rows = await _courier(digest)
-    partners = [row for row in rows if row.role == Role.PARTNER.value]
-    if partners:
-        await asyncio.wait({asyncio.ensure_future(courier.deliver(row)) for row in partners}, timeout=10)
+Work = Callable[[Courier, list[DeliveryRow]], Awaitable[bool]]
 
 
-@DBOS.step(name="post_first")
-async def post_first(digest: str) -> bool:
-    """Posts the first part of the primary; without a primary there is nothing to wait for. Puts the follow-ups on the clock."""
-    courier, rows = await _courier(digest)
-    primary = next((row for row in rows if row.role == Role.PRIMARY.value), None)
+def _step(work: Work) -> Callable[[str], Coroutine[Any, Any, bool]]:
+    """A step of the story. It verifies again where that was not just done in this process, and returns whether to go on."""
+
+    @wraps(work)
+    async def verified(digest: str) -> bool:
+        try:
+            async with House.ctx.database.read() as tx:
+                courier = House.couriers.get(digest)
+                if courier is None or not courier.is_fresh:
+                    courier = Courier(House.ctx, await approved(House.ctx, tx, digest), House.crew)
+                rows = await deliveries.of_digest(tx, digest)
+            return await work(courier, rows)
+        except NotApproved as error:
+            async with House.ctx.database.write() as tx:
+                return await _refuse(tx, digest, str(error))
+
+    return DBOS.step(name=work.__name__)(verified)
+
+
+@_step
+async def post_first(courier: Courier, rows: list[DeliveryRow]) -> bool:
+    """Posts the first part of the primary. Partners alone may come before it, for ten seconds.
+
+    Without a primary, or where it was left out, there is nothing to wait for.
+    """
+    if partners := [row for row in rows if row.role == Role.PARTNER.value]:
+        await asyncio.wait({_loosely(_all(courier.deliver(row) for row in partners))}, timeout=PARTNERS_FIRST)
+    primary = _primary(rows)
     if primary is None:
         return True
     primary = await courier.deliver(primary, first_part_only=True)
-    if not primary.done:
-        return False
-    async with House.ctx.database.write() as tx:
-        incident = await store.incident(tx, courier.approved.manifest.incident.id)
-        assert incident is not None
-        await follow_up.first_post(House.ctx, tx, incident)
+    return bool(primary.done) or primary.state == DeliveryState.SKIPPED.value
+
+
+@_step
+async def post_everything_else(courier: Courier, rows: list[DeliveryRow]) -> bool:
+    """The rest of the thread, every pointer and the banner, all at once; none waits for another."""
+    permalink = _permalink(rows)
+    clock = [_start_the_clock(courier.approved.manifest.incident.id)] if permalink else []
+    await _all([*(courier.deliver(row, permalink) for row in rows if DeliveryState(row.state) not in FINAL), *clock])
     return True
 
 
-@DBOS.step(name="post_everything_else")
-async def post_everything_else(digest: str) -> None:
-    """The rest of the thread, every pointer and the banner, all at once; none waits for another."""
-    courier, rows = await _courier(digest)
-    permalink = next((row.permalink for row in rows if row.role == Role.PRIMARY.value), "")
-    await _all(courier.deliver(row, permalink) for row in rows)
-
-
-@DBOS.step(name="read_back")
-async def read_back(digest: str) -> None:
+@_step
+async def read_back(courier: Courier, rows: list[DeliveryRow]) -> bool:
     """Looks at every post as a logged-out reader would."""
-    courier, rows = await _courier(digest)
-    permalink = next((row.permalink for row in rows if row.role == Role.PRIMARY.value), "")
+    permalink = _permalink(rows)
     await _all(look(House.ctx, courier.approved.manifest, row, permalink) for row in rows if row.posted_at)
+    return True
 
 
 @DBOS.step(name="end")
 async def end(announcement: str, digest: str) -> str:
-    """Sent, where every delivery is posted or left out; else incomplete, until a person has acted."""
+    """Sent, where every delivery is posted or left out; incomplete, where a person has to act; else it goes on and `sending` stays."""
     ctx = House.ctx
     async with ctx.database.write() as tx:
         row = await existing(tx, announcement)
         rows = await deliveries.of_digest(tx, digest)
-        state = AnnouncementState.SENT if _all_final(rows) else AnnouncementState.INCOMPLETE
-        if row.state != state.value:
-            await store.change_announcement(tx, announcement, state=state.value, finished_at=ctx.now)
-            await timeline.append(tx, ctx.now, "tocsin", f"broadcast-{state.value}", incident=row.incident, announcement=announcement)
+        if _permalink(rows):
+            await _first_post(tx, row.incident)
         owed = await follow_ups.of_announcement(tx, announcement)
         if owed and any(delivery.done for delivery in rows):
             await follow_ups.change(tx, owed.id, state=FollowUpState.SENT.value)
+        if any(_goes_on(delivery, _primary(rows)) for delivery in rows):
+            return "unfinished"
+        state = AnnouncementState.SENT if all(DeliveryState(d.state) in FINAL for d in rows) else AnnouncementState.INCOMPLETE
+        if row.state == AnnouncementState.SENDING.value:
+            await store.change_announcement(tx, announcement, state=state.value, finished_at=ctx.now)
+            await timeline.append(tx, ctx.now, "tocsin", f"broadcast-{state.value}", incident=row.incident, announcement=announcement)
     return state.value
 
 
+async def _start_the_clock(incident: str) -> None:
+    """Puts the follow-ups on the clock, in a moment: the pointers go first. Should it fail, `end` does it."""
+    await asyncio.sleep(0.05)
+    async with House.ctx.database.write() as tx:
+        await _first_post(tx, incident)
+
+
+async def _first_post(tx: AsyncConnection, incident: str) -> None:
+    row = await store.incident(tx, incident)
+    assert row is not None
+    await follow_up.first_post(House.ctx, tx, row)
+
+
 async def _all(work: Iterable[Coroutine[Any, Any, Any]]) -> None:
-    """Lets everything come to its end, then raises what went wrong, so that the sweep runs the broadcast again."""
-    for outcome in await asyncio.gather(*work, return_exceptions=True):
-        if isinstance(outcome, BaseException):
+    """Lets everything come to its end. What failed stays as it is on disk, and the sweep runs the broadcast again."""
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, NotApproved):
             raise outcome
+        if isinstance(outcome, BaseException):
+            log.error("delivery-failed", exc_info=outcome)
 
 
-def _all_final(rows: Iterable[DeliveryRow]) -> bool:
-    return all(DeliveryState(row.state) in FINAL for row in rows)
+def _loosely(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Runs it beside everything else; the loop by itself would forget the task."""
+
+    def ended(task: asyncio.Task[Any]) -> None:
+        House.loose.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("failed-beside", exc_info=error)
+
+    task = asyncio.ensure_future(work)
+    House.loose.add(task)
+    task.add_done_callback(ended)
+    return task
 
 
-async def _courier(digest: str) -> tuple[Courier, list[DeliveryRow]]:
-    """Verifies again, since each step may run in another process than the one before."""
-    async with House.ctx.database.read() as tx:
-        verified: Approved = await approved(House.ctx, tx, digest)
-        return Courier(House.ctx, verified, House.locks), await deliveries.of_digest(tx, digest)
+def _primary(rows: Iterable[DeliveryRow]) -> DeliveryRow | None:
+    return next((row for row in rows if row.role == Role.PRIMARY.value), None)
+
+
+def _permalink(rows: Iterable[DeliveryRow]) -> str:
+    """The primary's permalink, only where it is one of the approved platform and account."""
+    primary = _primary(rows)
+    destination = House.ctx.destinations.get(primary.destination) if primary else None
+    return primary.permalink if primary and destination and destination.adapter.owns(primary.permalink) else ""
+
+
+def _goes_on(row: DeliveryRow, primary: DeliveryRow | None) -> bool:
+    """Whether the program has work left with it: it is under way, and does not wait for a primary that waits for a person."""
+    led = primary is None or bool(primary.done) or primary.state == DeliveryState.SKIPPED.value
+    return DeliveryState(row.state) in UNDER_WAY and (led or row.role in {Role.PRIMARY.value, Role.PARTNER.value})

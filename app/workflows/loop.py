@@ -1,11 +1,13 @@
 """The loop beside the broadcasts: sends notices, looks at the clock, and starts what is approved and in its window but does not run.
 
-It wakes at every write of this process and at least once a second. What it starts a second time finds nothing left to do.
+It wakes at every write of this process and at least once a second. What it starts a second time finds nothing left to do, and a
+broadcast that keeps ending unfinished is started ever more rarely (`broadcast.may_start`).
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -21,14 +23,14 @@ BREATH = 0.05
 
 
 async def run(ctx: Context) -> None:
-    """Runs until it is cancelled; an error is logged and the loop goes on."""
-    await asyncio.gather(_forever(ctx, _notices), _forever(ctx, _clock))
+    """Runs until it is cancelled; an error is logged and holds up neither the loop nor the other two kinds of work."""
+    await asyncio.gather(*(_forever(ctx, work) for work in (sweep, follow_up.tick, notify.send_due)))
 
 
-async def _forever(ctx: Context, work: object) -> None:
+async def _forever(ctx: Context, work: Callable[[Context], Awaitable[int]]) -> None:
     while True:
         try:
-            await work(ctx)  # type: ignore[operator]
+            await work(ctx)
         except Exception:
             log.exception("loop-failed")
             await asyncio.sleep(PERIOD)
@@ -36,19 +38,10 @@ async def _forever(ctx: Context, work: object) -> None:
         await asyncio.sleep(BREATH)
 
 
-async def _notices(ctx: Context) -> None:
-    await notify.send_due(ctx)
-
-
-async def _clock(ctx: Context) -> None:
-    await follow_up.tick(ctx)
-    await sweep(ctx)
-
-
 async def sweep(ctx: Context) -> int:
     """Starts every approved announcement whose window is open and whose broadcast does not run here; returns how many."""
     async with ctx.database.read() as tx:
-        waiting = [row for row in await store.in_window(tx, ctx.now) if row.digest not in broadcast.House.running]
+        waiting = [row for row in await store.in_window(tx, ctx.now) if broadcast.may_start(row.digest)]
     for row in waiting:
         async with ctx.database.write() as tx:
             await store.change_announcement(tx, row.id, runs=row.runs + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Adapter, AdapterError, Part, ReadBack, Receipt, Role
@@ -12,6 +13,8 @@ from app.domain.manifest import Manifest
 from app.services.context import Context
 from app.store import approvals, deliveries, timeline
 from app.store.deliveries import DeliveryRow
+
+log = structlog.get_logger(__name__)
 
 TRIES = 3
 PAUSE = 0.5
@@ -48,15 +51,19 @@ async def look(ctx: Context, manifest: Manifest, row: DeliveryRow, permalink: st
 
 
 async def _read(adapter: Adapter, part: Part, receipt: Receipt) -> ReadBack:
-    """One part; a post that is not there yet is looked for again, since platforms take a moment."""
-    sight = ReadBack("missing", "It was not looked at.")
+    """One part; a post that is not there yet is looked for again, since platforms take a moment. A look that fails saw nothing at all."""
+    sight = ReadBack("not_possible", "It was not looked at.")
     for tried in range(TRIES):
         try:
             sight = await adapter.read(part, receipt)
         except AdapterError as error:
-            sight = ReadBack("missing", str(error))
-        if sight.state != "missing":
-            break
+            sight = ReadBack("not_possible", f"It could not be looked at: {error}")
+        except Exception as error:  # an adapter's bug must not keep the broadcast from its end
+            log.exception("adapter-failed", platform=adapter.platform)
+            sight = ReadBack("not_possible", f"It could not be looked at: {type(error).__name__}.")
+        else:
+            if sight.state != "missing":
+                break
         await asyncio.sleep(PAUSE * (tried + 1) if tried + 1 < TRIES else 0)
     return sight
 
@@ -66,3 +73,6 @@ async def _finish(adapter: Adapter, receipt: Receipt | None) -> str:
         return await adapter.finish(receipt) if receipt else ""
     except AdapterError as error:
         return str(error)
+    except Exception as error:
+        log.exception("adapter-failed", platform=adapter.platform)
+        return f"What comes after the post failed: {type(error).__name__}."

@@ -177,3 +177,11 @@ async def test_drill_and_live_cannot_be_taken_for_each_other(reviewer: Phone, se
     await reviewer.page.get_by_role("button", name="Approve and sign (drill)").tap()
     await expect(reviewer.page.get_by_label("Result")).to_contain_text("Signed.")
     assert _verified(server, passkey).statement.environment == "drill"
+
+
+async def test_destination_out_of_order_is_told_before_anything_else(reviewer: Phone, server: FakeServer) -> None:
+    server.request["broken_destinations"] = [{"destination": "x-main", "detail": "X refused the credentials. <b>Renew</b> them."}]
+    await reviewer.page.goto(server.link)
+    told = reviewer.page.get_by_role("region", name="Read this first")
+    await expect(told).to_contain_text("Out of order: x-main")
+    await expect(told).to_contain_text("<b>Renew</b>")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.bootstrap.configuration import ConfigurationError, load_settings, roster_reader
+from app.bootstrap.configuration import ConfigurationError, RosterFile, load_settings
 from app.bootstrap.destinations import load_destinations
 from app.settings import Settings
 
@@ -113,12 +113,14 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
 def test_a_roster_is_read_again_when_it_changes(tmp_path: Path) -> None:
     path = tmp_path / "roster.toml"
     with pytest.raises(ConfigurationError, match="There is no roster at"):
-        roster_reader(path)
+        RosterFile(path)
     path.write_text("version = 1\n")
-    read = roster_reader(path)
+    read = RosterFile(path)
     assert read().version == 1
     path.write_text("version = 22\n")
     assert read().version == 22
     path.write_text("version = 'x'\n")
-    with pytest.raises(ConfigurationError):
-        read()
+    assert read().version == 22, "the last good one stays in force"
+    assert "version" in read.problem
+    path.write_text("version = 333\n")
+    assert (read().version, read.problem) == (333, "")

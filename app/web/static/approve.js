@@ -33,7 +33,8 @@ function say(text, tone = "", ...more) {
 function alerts(manifest) {
   const blocks = unanswered(request.findings, manifest.overrides);
   const excerpt = (text) => (text ? el("q", { dir: "auto" }, text) : null);
-  if (!blocks.length && !manifest.overrides.length) return null;
+  const broken = request.broken_destinations ?? [];
+  if (!blocks.length && !manifest.overrides.length && !broken.length) return null;
   return el("section.alerts", { "aria-label": "Read this first" },
     blocks.map((finding) => el("div.alert.block", {},
       el("p.alert-title", {}, `Blocked: ${finding.rule}`), el("p", { dir: "auto" }, finding.message), excerpt(finding.excerpt))),
@@ -41,7 +42,9 @@ function alerts(manifest) {
       el("p.alert-title", {}, `Overridden: ${override.rule}`),
       request.findings.filter(({ rule, severity }) => rule === override.rule && severity === "block").map(({ message }) => el("p", { dir: "auto" }, message)),
       excerpt(override.excerpt),
-      el("p", { dir: "auto" }, el("strong", {}, "The reason that you sign: "), override.reason))));
+      el("p", { dir: "auto" }, el("strong", {}, "The reason that you sign: "), override.reason))),
+    broken.map(({ destination, detail }) => el("div.alert", {},
+      el("p.alert-title", {}, "Out of order: ", el("span", { dir: "auto" }, destination)), el("p", { dir: "auto" }, detail))));
 }
 
 function heading(manifest) {

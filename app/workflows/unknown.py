@@ -1,0 +1,135 @@
+"""What became of a post whose answer was lost: settled by the platform's key, or by looking, else a person is asked.
+
+A post that is found is believed at once. That it is not there is believed only when the request cannot be under way any more
+and the platform has had its time to show it. Platforms know the real time only, so a drill's moved clock plays no part here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from adapters.contract import AdapterError, Part, Receipt, Reconcile, Role, Unsupported
+from app.domain.delivery import Event, key
+from app.domain.manifest import Planned
+from app.services.context import Context, Destination
+from app.store import deliveries
+from app.store.deliveries import AttemptRow, DeliveryRow
+
+log = structlog.get_logger(__name__)
+
+LONGEST_CALL = timedelta(seconds=20)
+"""Within this time of an attempt's beginning the adapter has sent its request or given up."""
+
+LATEST_ANSWER = timedelta(seconds=20)
+"""How long a platform may be at work on a request: as long as we would have waited for its answer."""
+
+CLOCKS_APART = timedelta(minutes=5)
+"""How far our clock may be ahead of a platform's (X, for one, refuses a signature that is further off)."""
+
+KEY_LASTS = timedelta(minutes=30)
+"""How long after its first use a key is trusted to give the first post back. Mastodon keeps one for an hour."""
+
+SEND_AGAIN, AGAIN_AFTER = "send-again", timedelta(minutes=2)
+"""What two people may have approved for a pointer that nobody can look for, in place of asking a person."""
+
+LOOK_FOR, LONGEST_PAUSE = 90.0, 15.0  # seconds until a person is asked, and between two looks
+
+Pause = Callable[[float], Awaitable[bool]]
+"""Waits so many seconds; False as soon as there is no use in going on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a try; `wait` is how many seconds the platform wants before the next."""
+
+    event: Event
+    problem: str = ""
+    receipt: Receipt | None = None
+    wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """The question after one part of a delivery that is `unknown`."""
+
+    ctx: Context
+    planned: Planned
+    destination: Destination
+    row: DeliveryRow
+    part: Part
+
+    async def settle(self, pause: Pause) -> Outcome:
+        """Finds out; `Event.LOST` where a person has to."""
+        async with self.ctx.database.read() as tx:
+            attempt = await deliveries.open_attempt(tx, self.row.id)
+            first = await deliveries.first_attempt_at(tx, self.row.id, self.row.done)
+        assert attempt is not None
+        assert first is not None
+        how = self.destination.adapter.limits.reconcile
+        if how is Reconcile.KEY and _now() - first < KEY_LASTS:
+            return Outcome(Event.NOT_SENT, "No usable answer came; it is sent again under the same key, which the platform posts once.")
+        if how is Reconcile.NOBODY:
+            return await self._without_looking(attempt, pause)
+        return await self._look(attempt, pause)
+
+    async def _without_looking(self, attempt: AttemptRow, pause: Pause) -> Outcome:
+        if self.planned.on_unknown != SEND_AGAIN or self.planned.role is not Role.POINTER:
+            return self._ask("")
+        due = attempt.started_at + AGAIN_AFTER
+        if not await pause((due - _now()).total_seconds()) or _now() < due:
+            return self._ask("")
+        return Outcome(Event.NOT_SENT, "No usable answer came; it is sent again, as approved for this pointer.")
+
+    async def _look(self, attempt: AttemptRow, pause: Pause) -> Outcome:
+        settle = timedelta(seconds=self.destination.adapter.limits.settle)
+        sent_by = min(attempt.ended_at or _now(), attempt.started_at + LONGEST_CALL)
+        since, sure_at = attempt.started_at - CLOCKS_APART, sent_by + LATEST_ANSWER + settle
+        until, wait, trouble = asyncio.get_running_loop().time() + LOOK_FOR, 0.0, ""
+        while await pause(wait) and asyncio.get_running_loop().time() < until:
+            looked_at = _now()
+            try:
+                receipt = await self.destination.adapter.find(self.part, key(self.row.id, self.row.done), since)
+            except Unsupported as error:
+                return self._ask(str(error))
+            except AdapterError as error:
+                trouble = str(error)
+                log.warning("look-failed", destination=self.destination.id, problem=trouble)
+            except Exception as error:
+                trouble = f"The look failed: {type(error).__name__}."
+                log.exception("look-failed", destination=self.destination.id)
+            else:
+                if receipt is not None:
+                    return await self._found(receipt)
+                if looked_at >= sure_at:
+                    return Outcome(Event.NOT_SENT, "It was looked for, and is not there.")
+            wait = min(max(2 * wait, 1.0), LONGEST_PAUSE)
+            if looked_at < sure_at:
+                wait = min(wait, (sure_at - looked_at).total_seconds() + 0.01)
+        return self._ask(trouble)
+
+    async def _found(self, receipt: Receipt) -> Outcome:
+        async with self.ctx.database.read() as tx:
+            known = await deliveries.is_known(tx, self.destination.id, receipt.remote_id)
+        if known:
+            return self._ask("An earlier post with the same text was found.")
+        if receipt.permalink and not self.destination.adapter.owns(receipt.permalink):
+            return self._ask("The post that was found is not on the approved account.")
+        return Outcome(Event.POSTED, receipt=receipt)
+
+    def _ask(self, trouble: str) -> Outcome:
+        advice = (
+            f"Look at {self.destination.id} yourself: if the post is there, mark it as posted with its URL; "
+            "if it is not, retry it and say that you looked."
+        )
+        before = self.row.problem.removesuffix(advice).strip()
+        told = [before, trouble] if trouble not in before else [before]
+        return Outcome(Event.LOST, " ".join((*filter(None, told), advice)))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -25,6 +25,9 @@ from typing import ClassVar, Literal, Protocol
 PERMALINK_SLOT = "{{permalink}}"
 """Stands in a rendering where the permalink of the primary's first part will be put; the only thing that is ever substituted."""
 
+DRILL_MARK = "[DRILL] "
+"""Begins every text of a drill; each part of a thread begins with it, so that none is taken for a real alert."""
+
 
 class AdapterError(Exception):
     """Base of all that an adapter raises; the message is one sentence for the person on duty, free of secrets and URLs with tokens."""
@@ -129,7 +132,7 @@ class Message:
     text: str
     title: str
     permalink_room: int = 120
-    drill: bool = False  # the text is marked as a drill already; adapters only mark what has its own place (a subject, a title)
+    drill: bool = False  # text and title begin with DRILL_MARK; each further part has to begin with it too
 
 
 @dataclass(frozen=True, slots=True)

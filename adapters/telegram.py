@@ -43,7 +43,7 @@ from adapters.contract import (
     Unsupported,
 )
 from adapters.http import MAX_ANSWER, USER_AGENT, transport, under_way
-from adapters.text import URL, neutralise_mentions, quoted, split, utf16_length
+from adapters.text import URL, mark, neutralise_mentions, quoted, split, utf16_length
 
 MAX_LENGTH, MAX_PARTS, MAX_PAGE = 4096, 10, 256 * 1024
 LOOK = "look at the chat whether the message is there"
@@ -99,7 +99,7 @@ class TelegramAdapter:
         parts = []
         if kept.strip() and utf16_length(kept) <= MAX_PARTS * MAX_LENGTH:
             text = _COMMAND.sub(lambda match: match[0] if match["keep"] else "/ ", neutralise_mentions(kept))
-            parts = split(text, lambda part: utf16_length(part.replace(PERMALINK_SLOT, room)) <= MAX_LENGTH)
+            parts = split(text, lambda part: utf16_length(part.replace(PERMALINK_SLOT, room)) <= MAX_LENGTH, mark(message))
         if not 1 <= len(parts) <= MAX_PARTS:
             raise Unsupported(f"Telegram is sent 1 to {MAX_PARTS} messages of {MAX_LENGTH} characters: write or shorten the text.")
         return Rendering(tuple(Part(part) for part in parts))

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from adapters.contract import PERMALINK_SLOT, Unsupported
+from adapters.contract import DRILL_MARK, PERMALINK_SLOT, Message, Unsupported
 
 _NOT_IN_URL = r"\s<>\"\u3000-\u303f\uff00-\uffef"
 URL = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]{{0,19}}://[^{_NOT_IN_URL}]+", re.ASCII)
@@ -35,14 +35,22 @@ _BREAKS = tuple(
 _WORDS = len(_BREAKS) - 1
 
 
-def split(text: str, fits: Callable[[str], bool]) -> list[str]:
+def split(text: str, fits: Callable[[str], bool], mark: str = "") -> list[str]:
     """The text as parts that all fit, cut at the highest joint possible: paragraph, list item, line, sentence, word, grapheme cluster.
 
     A unit that fits into a part of its own is never cut, and a line that ends in a colon stays with what it introduces where both
     fit together. Whitespace around each part is dropped, nothing else. Raises `Unsupported` for a link or a cluster that is too long.
+    Where the text begins with `mark`, every part does.
     """
     whole = text.strip()
+    if mark and whole.startswith(mark):
+        return [mark + part for part in split(whole.removeprefix(mark), lambda part: fits(mark + part))]
     return [whole] if fits(whole) else _packed(_units(whole, 0, fits), fits)
+
+
+def mark(message: Message) -> str:
+    """What every part of the message begins with: a drill's mark, or nothing."""
+    return DRILL_MARK if message.drill else ""
 
 
 def graphemes(text: str) -> list[str]:

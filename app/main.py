@@ -10,35 +10,33 @@ import signal
 import socket
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
+from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from app.api import announcements, incidents, problems, roster
 from app.api.access import Tokens
+from app.api.bodies import Bodies
 from app.bootstrap.house import House, open_house
+from app.services.banner import Shown
 from app.services.context import Context
 from app.settings import Settings
 from app.web import routes
 
 log = structlog.get_logger(__name__)
 
-MAX_BODY = 1024 * 1024
+CONNECTIONS = 2048
 
 
 def application(ctx: Context, tokens: Tokens) -> FastAPI:
     """The application over an open house."""
     app = FastAPI(title="Tocsin", version="1", description=__doc__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
-    app.state.ctx, app.state.tokens = ctx, tokens
+    app.state.ctx, app.state.tokens, app.state.banner = ctx, tokens, Shown()
     problems.install(app)
     for router in (announcements.router, incidents.router, roster.router, routes.router):
         app.include_router(router)
 
-    @app.middleware("http")
-    async def _limit_body(request: Request, call_next: problems.CallNext) -> Response:
-        length = request.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY or (request.headers.get("transfer-encoding") and request.method != "GET"):
-            return problems.problem(413, "The body is too large, or its length is not given.", f"Send at most {MAX_BODY // 1024} KiB.")
-        return await call_next(request)
+    app.add_middleware(Bodies)
 
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> dict[str, str]:
@@ -76,7 +74,16 @@ async def _serve(house: House) -> None:
     settings = house.ctx.settings
     _claim(settings.host, settings.port)
     app = application(house.ctx, house.tokens)
-    server = Server(app, address=settings.host, port=settings.port, interface="asgi", log_enabled=False)  # type: ignore[arg-type]
+    server = Server(
+        app,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        backlog=CONNECTIONS,
+        backpressure=CONNECTIONS,
+        log_enabled=False,
+    )
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -47,7 +50,7 @@ class Settings(BaseSettings):
     banner_hours: float = Field(72, description="Hours until the banner clears itself", gt=0)
     smtp_host: str = Field("", description="Mail server for approval links; empty: no mail, links go to internal destinations only")
     smtp_port: int = Field(587, description="Its port")
-    smtp_security: str = Field("starttls", description="starttls, tls or none")
+    smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none")
     smtp_username: str = Field("", description="Its user, if it wants one")
     smtp_password: SecretStr = Field(SecretStr(""), description="Its password")
     smtp_from: str = Field("tocsin@localhost", description="Sender of the mails")
@@ -56,9 +59,18 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _without_slash(cls, value: str) -> str:
-        if not value.startswith(("https://", "http://")):
-            raise ValueError("must begin with https:// (or http:// on localhost)")
+        if not value.startswith(("https://", "http://")) or not urlsplit(value).hostname:
+            raise ValueError("must begin with https:// (or http:// on localhost) and name a host")
         return value.rstrip("/")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("is no IANA time zone; write one like Europe/Berlin or UTC") from error
+        return value
 
     @property
     def drill(self) -> bool:

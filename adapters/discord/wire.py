@@ -30,7 +30,7 @@ from adapters.contract import (
     Unsupported,
 )
 from adapters.http import MAX_ANSWER, USER_AGENT, transport, under_way
-from adapters.text import quoted, split, utf16_length
+from adapters.text import mark, quoted, split, utf16_length
 
 HOST = "https://discord.com"
 UNIT, MAX_LENGTH, MAX_PARTS = "code points or UTF-16 code units, whichever are more", 2000, 10
@@ -187,7 +187,11 @@ def render(message: Message) -> Rendering:
     text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", re.sub(r"\r\n?", "\n", message.text))
     room = "x" * message.permalink_room
     within = text.strip() and utf16_length(text) <= MAX_PARTS * MAX_LENGTH
-    parts = split(text, lambda part: utf16_length(literal(part).replace(PERMALINK_SLOT, room)) <= MAX_LENGTH) if within else []
+
+    def fits(part: str) -> bool:
+        return utf16_length(literal(part).replace(PERMALINK_SLOT, room)) <= MAX_LENGTH
+
+    parts = split(text, fits, mark(message)) if within else []
     if not 1 <= len(parts) <= MAX_PARTS:
         raise Unsupported(f"Discord is sent 1 to {MAX_PARTS} messages of {MAX_LENGTH} characters: write or shorten the text.")
     return Rendering(tuple(Part(literal(part)) for part in parts))

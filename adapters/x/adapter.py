@@ -31,7 +31,7 @@ from adapters.contract import (
     Rendering,
     Unsupported,
 )
-from adapters.text import neutralise_mentions, quoted, split
+from adapters.text import mark, neutralise_mentions, quoted, split
 from adapters.x.text import dig, embedded_text, same_text, sayable, told_text, told_time, weight
 from adapters.x.wire import MADE_NO_SENSE, ReplyRefused, Wire
 
@@ -82,7 +82,7 @@ class XAdapter:
         def fits_thread(part: str) -> bool:
             return fits(part) and fits(_alone(part).replace(PERMALINK_SLOT, self._receipt("0" * 19).permalink))
 
-        pieces = [text] if fits(text) else _thread(text, fits, fits_thread) if weight(text) <= LENGTH * THREAD else []
+        pieces = [text] if fits(text) else _thread(text, fits, fits_thread, mark(message)) if weight(text) <= LENGTH * THREAD else []
         if not 1 <= len(pieces) <= THREAD:
             raise Unsupported(f"The text needs more than the {THREAD} posts that a thread on X may have: shorten it.")
         return Rendering(tuple(Part(piece, standalone=_alone(piece) if number else "") for number, piece in enumerate(pieces)))
@@ -191,10 +191,10 @@ class XAdapter:
         raise OutcomeUnknown("The account has too many new posts to look through: look on X, then mark it as posted or retry.")
 
 
-def _thread(text: str, fits: Callable[[str], bool], fits_later: Callable[[str], bool]) -> list[str]:
+def _thread(text: str, fits: Callable[[str], bool], fits_later: Callable[[str], bool], begins: str) -> list[str]:
     """As much as it holds in the first part, which most read alone; later parts keep room for the link that may have to be added."""
-    first = split(text, fits)[0]
-    return [first, *split(text[len(first) :].strip(), fits_later)]
+    first = split(text, fits, begins)[0]
+    return [first, *split(begins + text[len(first) :].strip(), fits_later, begins)]
 
 
 def _alone(piece: str) -> str:

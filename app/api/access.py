@@ -29,9 +29,12 @@ class Tokens:
 
     def __init__(self, listed: str) -> None:
         pairs = [entry.strip().partition(":") for entry in listed.split(",") if entry.strip()]
-        weak = [name or "(without a name)" for name, _, token in pairs if not name or len(token) < MIN_TOKEN]
+        weak = [name if colon and name else "(without a name)" for name, colon, token in pairs if not name or len(token) < MIN_TOKEN]
         if weak:
             raise ValueError(f"TOCSIN_API_TOKENS: {', '.join(weak)}: write name:token, the token with at least {MIN_TOKEN} characters")
+        names = [name for name, _, _ in pairs]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"TOCSIN_API_TOKENS: {', '.join(twice)} stands twice; each token needs a name of its own")
         self._hashes: Mapping[str, bytes] = {name: _digest(token) for name, _, token in pairs}
 
     def name_of(self, token: str) -> str | None:

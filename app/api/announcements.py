@@ -123,7 +123,7 @@ async def _exists(announcement_id: str, ctx: Ctx, caller: Caller) -> None:
 
 @router.get("/{announcement_id}/events", response_class=EventSourceResponse, dependencies=[Depends(_exists)])
 async def events(
-    announcement_id: str, ctx: Ctx, caller: Caller, last_event_id: Annotated[int, Header(ge=0)] = 0
+    announcement_id: str, ctx: Ctx, caller: Caller, last_event_id: Annotated[int, Header(ge=0, le=2**31 - 1)] = 0
 ) -> AsyncIterator[ServerSentEvent]:
     """Every change as it happens, from the first on or after `Last-Event-ID`; ends when the announcement is sent or cancelled."""
     after = last_event_id

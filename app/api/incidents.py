@@ -17,6 +17,7 @@ from app.store.tables import house
 
 router = APIRouter(prefix="/v1")
 Limit = Annotated[int, Query(ge=1, le=200)]
+After = Annotated[int, Query(ge=0, le=2**31 - 1)]
 
 
 @router.get("/incidents", tags=["incidents"])
@@ -47,7 +48,7 @@ async def resolve(incident_id: str, body: ResolveIn, request: Request, ctx: Ctx,
 
 
 @router.get("/incidents/{incident_id}/timeline", tags=["incidents"])
-async def incident_timeline(incident_id: str, ctx: Ctx, caller: Caller, after: int = 0, limit: Limit = 200) -> dict[str, Any]:
+async def incident_timeline(incident_id: str, ctx: Ctx, caller: Caller, after: After = 0, limit: Limit = 200) -> dict[str, Any]:
     """All that happened in it, oldest first; `next` is the cursor of the following page."""
     async with ctx.database.read() as tx:
         row = await store.incident(tx, incident_id)
@@ -57,7 +58,7 @@ async def incident_timeline(incident_id: str, ctx: Ctx, caller: Caller, after: i
 
 
 @router.get("/timeline", tags=["timeline"])
-async def whole_timeline(ctx: Ctx, caller: Caller, after: int = 0, limit: Limit = 200) -> dict[str, Any]:
+async def whole_timeline(ctx: Ctx, caller: Caller, after: After = 0, limit: Limit = 200) -> dict[str, Any]:
     """The whole record, oldest first, with its hashes."""
     async with ctx.database.read() as tx:
         return _page(await timeline.entries(tx, after=after, limit=limit + 1), limit)

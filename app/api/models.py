@@ -53,6 +53,12 @@ def _zone(value: str) -> str:
     return value
 
 
+def _near(value: datetime) -> datetime:
+    if not 2000 <= value.year <= 2100:
+        raise ValueError("must lie between the years 2000 and 2100")
+    return value
+
+
 Text = Annotated[str, AfterValidator(_text), Field(max_length=MAX_TEXT)]
 Line = Annotated[str, AfterValidator(_line), Field(max_length=200)]
 Sentence = Annotated[str, AfterValidator(_line), Field(max_length=400)]
@@ -76,7 +82,7 @@ class IncidentIn(Strict):
     affected_domains: list[Host] = Field(default_factory=list, max_length=200, description="Never linked while it is open")
     safe_links: list[Line] | None = Field(None, max_length=100)
     time_zone: Zone | None = None
-    started: AwareDatetime | None = None
+    started: Annotated[AwareDatetime, AfterValidator(_near)] | None = None
 
     @property
     def given(self) -> frozenset[str]:
@@ -115,7 +121,9 @@ class WordingIn(Strict):
     if_affected: Sentence | None = Field(None, description="What they do now")
     if_not_affected: Sentence | None = Field(None, description="What the others do, or need not do")
     author: Line | None = Field(None, description="The person of the roster who wrote it")
-    destinations: list[Line] | None = Field(None, description="Ids of those to use; all, where it is left out", max_length=20_000)
+    destinations: list[Line] | None = Field(
+        None, description="Ids of those to use; all, where it is left out", min_length=1, max_length=20_000
+    )
     texts: dict[str, Text] = Field(default_factory=dict, description="An own text for a destination, by its id")
     overrides: list[OverrideIn] = Field(default_factory=list, max_length=100)
     clear_banner: bool = Field(False, description="true: once this is out, the banner is empty")

@@ -9,10 +9,12 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from app.services.context import Refused
+from app.services.verification import NotApproved
+from app.store.tables import DamagedRow
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +45,13 @@ def install(app: FastAPI) -> None:
         errors = [{"field": _field(e["loc"]), "message": _message(e)} for e in error.errors()]
         return problem(422, "Some fields are wrong.", "Mend every field listed in `errors`; nothing was accepted.", errors)
 
-    @app.exception_handler(DBAPIError)
-    async def _unstored(_request: Request, error: DBAPIError) -> Response:
+    @app.exception_handler(DamagedRow)
+    @app.exception_handler(NotApproved)
+    async def _changed(_request: Request, error: Exception) -> Response:
+        return problem(409, "What is stored is not what was submitted.", f"{error} Nothing of it is sent. Submit it anew.")
+
+    @app.exception_handler(OperationalError)
+    async def _unstored(_request: Request, error: OperationalError) -> Response:
         log.error("database-failed", problem=str(error.orig))
         detail = "The database cannot be written; perhaps its disk is full. Mend that and send the same request again."
         return problem(503, "Nothing was accepted.", detail, headers={"Retry-After": "5"})

@@ -57,7 +57,7 @@ class RosterFile:
 
     def __init__(self, path: Path) -> None:
         self.path, self.problem = path, ""
-        self._stamp = (0, 0)
+        self._stamp = (0, 0, 0, 0)
         self._kept: Roster | None = None
         if self.read() is None:
             raise ConfigurationError([self.problem])
@@ -72,9 +72,10 @@ class RosterFile:
         """Looks at the file; None only where there never was a good one."""
         try:
             status = self.path.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
+            stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size)
             if stamp != self._stamp:
-                self._kept, self._stamp, self.problem = Roster.parse(self.path.read_text()), stamp, ""
+                self._kept, self._stamp = Roster.parse(self.path.read_text()), stamp
+            self.problem = ""
         except FileNotFoundError:
             self.problem = f"There is no roster at {self.path}. `tocsin roster --help` tells how to write one."
         except (OSError, UnicodeDecodeError, RosterError) as error:

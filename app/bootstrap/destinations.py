@@ -74,6 +74,9 @@ class _Entry:
         if not _ID.fullmatch(self.id):
             mine.append(f"A destination's id is lower-case letters, digits and hyphens, not {self.id!r}.")
         adapter_class = self._adapter_class(mine)
+        fallback = self.entry.get("fallback", 0)
+        if isinstance(fallback, bool) or not isinstance(fallback, int) or fallback < 0:
+            mine.append(f"Destination {self.id}: fallback is a whole number: 1 for the first to take over, 0 for none.")
         allowed = ("ask", "send-again") if self.entry.get("role") == Role.POINTER.value else ("ask",)
         if self.entry.get("on_unknown", "ask") not in allowed:
             mine.append(f"Destination {self.id}: on_unknown must be {' or '.join(allowed)}; send-again is for pointers alone.")
@@ -85,7 +88,7 @@ class _Entry:
                 except ValueError as error:
                     mine.append(f"Destination {self.id}: {error}")
                 else:
-                    return Destination(config, adapter, int(self.entry.get("fallback", 0)), str(self.entry.get("on_unknown", "ask")))
+                    return Destination(config, adapter, self.entry.get("fallback", 0), str(self.entry.get("on_unknown", "ask")))
         problems += mine
         return None
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 
-from adapters.contract import PERMALINK_SLOT, Message, Role
+from adapters.contract import DRILL_MARK, PERMALINK_SLOT, Message, Role
 from app.domain.announcement import TITLES, Answers, Kind
 from app.domain.incident import Facts
-
-DRILL_MARK = "[DRILL] "
 
 
 def title(kind: Kind, facts: Facts) -> str:

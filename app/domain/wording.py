@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -47,7 +47,11 @@ def _linkify() -> LinkifyIt:
 def _host(url: str) -> str:
     rest = re.sub(r"^[a-z][a-z0-9+.-]*://", "", url, flags=re.I)
     host = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rsplit("@", 1)[-1]
-    return unicodedata.normalize("NFKC", host).split(":")[0].strip(".").lower()
+    host = unicodedata.normalize("NFKC", host).split(":")[0].strip(".").lower()
+    try:
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        return host
 
 
 def _within(host: str, domain: str) -> bool:
@@ -91,15 +95,15 @@ def mass_mention(text: str, facts: Facts) -> Iterator[Finding]:
         yield Finding("mass-mention", "block", "This would ping every member. Take it out.", found[0], *found.span())
 
 
-OF_RENDERINGS = (live_link_affected, hidden_characters, mass_mention)
-"""What a platform's own form can bring about that the canonical text did not hold; gaps of templates look like its markup."""
-
 RULES: tuple[Rule, ...] = (live_link_affected, hidden_characters, placeholder, mass_mention)
 
 
-def check(text: str, facts: Facts, rules: Sequence[Rule] = RULES) -> tuple[Finding, ...]:
-    """All findings of the rules, blocks first, then by place."""
-    found = [finding for rule in rules for finding in rule(text, facts)]
+RULE_IDS = frozenset({"live-link-affected", "hidden-characters", "placeholder", "mass-mention"})
+
+
+def check(text: str, facts: Facts) -> tuple[Finding, ...]:
+    """All findings of all rules, blocks first, then by place."""
+    found = [finding for rule in RULES for finding in rule(text, facts)]
     return tuple(sorted(found, key=lambda finding: (finding.severity != "block", finding.start)))
 
 

@@ -14,11 +14,13 @@ from app.store import announcements as store
 from app.store import deliveries, follow_ups, timeline
 from app.store.deliveries import DeliveryRow
 
+_UNDER_WAY = {AnnouncementState.SENDING.value, AnnouncementState.INCOMPLETE.value}
+
 
 async def cancel(ctx: Context, announcement_id: str, by: str) -> None:
     """Ends an announcement that has not begun to go out. Raises `Refused`."""
     async with ctx.database.write() as tx:
-        row = await existing(tx, announcement_id)
+        row = await existing(tx, announcement_id, lock=True)
         if row.state == AnnouncementState.CANCELLED.value:
             return
         if AnnouncementState(row.state) not in CANCELLABLE:
@@ -61,11 +63,13 @@ async def skip(ctx: Context, delivery_id: str, by: str) -> None:
 async def _act(ctx: Context, delivery_id: str, event: Event, by: str, data: dict[str, object], receipt: Receipt | None = None) -> None:
     async with ctx.database.write() as tx:
         row = await _delivery(tx, delivery_id)
+        announcement = await existing(tx, row.announcement, lock=True)
+        if announcement.state not in _UNDER_WAY or announcement.digest != row.digest:
+            raise Refused(409, f"The announcement is {announcement.state}.", "Only what is going out can be acted on.")
         try:
             await deliveries.settle(tx, row, event, ctx.now, receipt=receipt)
         except Impossible as error:
             raise Refused(409, f"The delivery is {row.state}.", "Read its state again; perhaps it went out meanwhile.") from error
-        announcement = await existing(tx, row.announcement)
         run = announcement.runs + 1
         await store.change_announcement(tx, announcement.id, state=AnnouncementState.SENDING.value, runs=run)
         told = {"delivery": row.id, "destination": row.destination} | data

@@ -15,15 +15,16 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.contract import PERMALINK_SLOT, Receipt, Role
+from adapters.contract import Role
 from app.domain.announcement import REVISABLE, AnnouncementState, Answers, Kind, Override, Wording
 from app.domain.followup import FollowUpState
 from app.domain.incident import Facts, IncidentState, slug
 from app.domain.manifest import Manifest, Planned, digest
+from app.domain.wording import RULE_IDS
 from app.services import renderings
 from app.services.context import Context, Destination, Refused, new_id
 from app.store import announcements as store
-from app.store import approvals, deliveries, follow_ups, timeline
+from app.store import approvals, follow_ups, timeline
 from app.store.announcements import AnnouncementRow, IncidentRow
 from app.store.tables import announcements, incidents, iso, moment, revisions
 
@@ -59,7 +60,7 @@ async def announce(ctx: Context, submission: Submission, by: str, announcement_i
 async def revise(ctx: Context, id_: str, words: Wording, by: str) -> None:
     """Makes a new revision, which voids every approval of the one before. Raises `Refused`."""
     async with ctx.database.write() as tx:
-        row = await existing(tx, id_)
+        row = await existing(tx, id_, lock=True)
         if AnnouncementState(row.state) not in REVISABLE:
             raise Refused(
                 409, f"The announcement is {row.state}.", "Only one that is not approved yet can be revised; send a correction instead."
@@ -84,16 +85,19 @@ async def draft(
 
 async def ask(ctx: Context, tx: AsyncConnection, manifest: Manifest, notice: str) -> None:
     """Plans a notice with an approval link to every reviewer, and one to each internal destination."""
-    fingerprint = digest(manifest.to_bytes())
+    await tell(ctx, tx, notice, manifest.announcement, digest(manifest.to_bytes()))
+
+
+async def tell(ctx: Context, tx: AsyncConnection, notice: str, announcement: str, fingerprint: str, *, again: bool = False) -> None:
+    """Plans a notice to every reviewer and each internal destination; one planned before is sent `again` or left alone."""
     recipients = [person.id for person in ctx.read_roster().reviewers]
     recipients += [f"destination:{destination.id}" for destination in ctx.with_role(Role.INTERNAL)]
-    for recipient in recipients:
-        await approvals.add_notice(tx, notice, manifest.announcement, fingerprint, recipient, ctx.now)
+    await approvals.add_notice(tx, notice, announcement, fingerprint, recipients, ctx.now, again=again)
 
 
-async def existing(tx: AsyncConnection, id_: str) -> AnnouncementRow:
-    """The announcement, or `Refused` 404."""
-    row = await store.announcement(tx, id_)
+async def existing(tx: AsyncConnection, id_: str, *, lock: bool = False) -> AnnouncementRow:
+    """The announcement, or `Refused` 404; with `lock` nobody else changes it before this transaction ends."""
+    row = await store.announcement(tx, id_, lock=lock)
     if row is None:
         raise Refused(404, "There is no such announcement.", "Its id looks like an_0123456789abcdefg.")
     return row
@@ -111,13 +115,13 @@ async def write_revision(
     by: str,
     window: tuple[datetime, datetime] | None = None,
 ) -> Manifest:
-    """Renders, checks, and stores one immutable revision with its manifest."""
+    """Renders, and stores one immutable revision with its manifest. Raises `Refused`."""
+    _refuse_what_would_be_ignored(ctx, words)
     follow_up = await follow_ups.of_announcement(tx, id_)
     if follow_up and follow_up.state != FollowUpState.OVERDUE.value:
         window = (follow_up.opens, follow_up.closes)
-    chosen = _chosen(ctx, words, await _destinations_so_far(tx, incident.id, id_))
-    planned = await _with_replies(ctx, tx, incident, facts, kind, words, chosen)
-    found = renderings.findings(facts, words, planned)
+    chosen = await renderings.choose(ctx, tx, incident.id, id_, words)
+    planned = renderings.plan(ctx, kind, facts, words, await renderings.threads(tx, incident.id, kind), chosen)
     manifest = _manifest(ctx, facts, id_, revision, kind, words, planned, chosen, by, window)
     raw = manifest.to_bytes()
     await tx.execute(
@@ -126,7 +130,6 @@ async def write_revision(
             announcement=id_,
             revision=revision,
             manifest=raw.decode(),
-            findings=renderings.as_json(found),
             wording=dataclasses.asdict(words),
             created_at=ctx.now,
         )
@@ -137,6 +140,20 @@ async def write_revision(
         tx, ctx.now, by, "revision-submitted", incident=incident.id, announcement=id_, data={"revision": revision, "digest": digest(raw)}
     )
     return manifest
+
+
+def _refuse_what_would_be_ignored(ctx: Context, words: Wording) -> None:
+    errors = [
+        {"field": "overrides", "message": f"There is no rule “{o.rule}”; known are {', '.join(sorted(RULE_IDS))}."}
+        for o in words.overrides
+        if o.rule not in RULE_IDS
+    ]
+    if words.author and ctx.read_roster().person(words.author) is None:
+        errors.append({"field": "author", "message": f"“{words.author}” is not in the roster."})
+    if errors:
+        raise Refused(
+            422, "Some fields name what is not there.", "Mend every field listed in `errors`; nothing was accepted.", tuple(errors)
+        )
 
 
 def words_from(data: Mapping[str, object]) -> Wording:
@@ -183,76 +200,32 @@ def _manifest(
     )
 
 
-async def _destinations_so_far(tx: AsyncConnection, incident: str, id_: str) -> tuple[str, ...]:
-    """Where the incident was told of first: what follows goes there too, unless its author says otherwise."""
-    for first in await store.of_kind(tx, incident, Kind.INITIAL):
-        revision = await store.revision(tx, first.digest)
-        if first.id != id_ and revision:
-            return words_from(revision.wording).destinations
-    return ()
-
-
-def _chosen(ctx: Context, words: Wording, so_far: tuple[str, ...]) -> list[Destination]:
-    unknown = [name for name in (*words.destinations, *words.texts) if name not in ctx.destinations]
-    if unknown:
-        known = ", ".join(ctx.destinations)
-        errors = tuple({"field": "destinations", "message": f"“{name}” is not configured."} for name in unknown)
-        raise Refused(422, "Unknown destination.", f"Configured are: {known}.", errors)
-    if PERMALINK_SLOT in words.text:
-        raise Refused(422, f"The text holds {PERMALINK_SLOT}.", "Only pointers have that slot, and Tocsin puts it there.")
-    wanted = words.destinations or tuple(name for name in so_far if name in ctx.destinations)
-    chosen = [d for d in ctx.destinations.values() if not wanted or d.id in wanted]
-    if any(d.role is Role.POINTER for d in chosen) and not any(d.role is Role.PRIMARY for d in chosen):
-        raise Refused(422, "Pointers need a primary to point to.", "Add the primary to `destinations`, or leave the field out.")
-    return chosen
-
-
-async def _with_replies(
-    ctx: Context, tx: AsyncConnection, incident: IncidentRow, facts: Facts, kind: Kind, words: Wording, chosen: list[Destination]
-) -> tuple[Planned, ...]:
-    """Updates and resolutions reply in every thread; a summary or post-mortem is a new post that replies in the old threads link to."""
-    threads = {} if kind in {Kind.INITIAL, Kind.REPORT_ANSWER, Kind.HELP} else await _threads(tx, incident.id)
-    new_post = kind in {Kind.SUMMARY, Kind.POSTMORTEM}
-    replies = {key: receipt for key, receipt in threads.items() if not (new_post and key[1] is Role.PRIMARY)}
-    planned = renderings.plan(ctx, kind, facts, words, replies, chosen)
-    if new_post:
-        links = [
-            renderings.thread_link(ctx, d, kind, facts, words, threads[d.id, Role.PRIMARY])
-            for d in chosen
-            if d.role is Role.PRIMARY and (d.id, Role.PRIMARY) in threads
-        ]
-        planned = (*planned, *links)
-    return planned
-
-
-async def _threads(tx: AsyncConnection, incident: str) -> dict[tuple[str, Role], Receipt]:
-    """The last post of the incident's first announcement on each destination that has one."""
-    found: dict[tuple[str, Role], Receipt] = {}
-    for first in await store.of_kind(tx, incident, Kind.INITIAL):
-        for row in await deliveries.of_digest(tx, first.digest):
-            receipt = await deliveries.last_receipt(tx, row.id)
-            if receipt and receipt.remote_id:
-                found.setdefault((row.destination, Role(row.role)), receipt)
-    return found
-
-
 async def _incident(ctx: Context, tx: AsyncConnection, submission: Submission, by: str) -> IncidentRow:
     """The incident that the request names: by id, by the name of an open one, or a new one."""
     if submission.incident:
-        row = await store.incident(tx, submission.incident)
+        row = await store.incident(tx, submission.incident, lock=True)
         if row is None:
             raise Refused(404, "There is no such incident.", "Give its id or slug, or an inline incident with a name.")
         return row
     row = await store.incident_named(tx, submission.facts.name)
     if row is None:
         return await _new_incident(ctx, tx, submission.facts, by)
-    learnt = {name: value for name, value in dataclasses.asdict(submission.facts).items() if name in submission.given}
-    if learnt and row.facts | json.loads(json.dumps(learnt)) != row.facts:
-        await store.change_incident(tx, row.id, facts=row.facts | learnt)
-        await timeline.append(tx, ctx.now, by, "incident-facts-changed", incident=row.id, data=json.loads(json.dumps(learnt)))
+    facts = _learnt(row.facts, submission)
+    if facts != row.facts:
+        await store.change_incident(tx, row.id, facts=facts)
+        await timeline.append(tx, ctx.now, by, "incident-facts-changed", incident=row.id, data=facts)
         row = await store.incident(tx, row.id)
         assert row is not None
     return row
+
+
+def _learnt(known: dict[str, Any], submission: Submission) -> dict[str, Any]:
+    """What is known, with what the request names: lists grow, so that an affected domain is never forgotten; the rest is replaced."""
+    facts = dict(known)
+    for name, value in dataclasses.asdict(submission.facts).items():
+        if name in submission.given:
+            facts[name] = list(dict.fromkeys([*known[name], *value])) if isinstance(value, tuple) else value
+    return facts
 
 
 async def _new_incident(ctx: Context, tx: AsyncConnection, facts: Facts, by: str) -> IncidentRow:

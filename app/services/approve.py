@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain import findings
 from app.domain.announcement import AnnouncementState
 from app.domain.approval import Approval, ApprovalRefused, Decision, Verified, verify
 from app.domain.delivery import DeliveryState
 from app.domain.followup import FollowUpState
 from app.domain.manifest import Manifest
-from app.domain.wording import Finding, not_overridden
 from app.services.announce import existing
 from app.services.context import Context, Refused, new_id
-from app.services.verification import judge
+from app.services.verification import Judged, judged
 from app.store import announcements as store
 from app.store import approvals as signed
 from app.store import follow_ups, timeline
 from app.store.announcements import AnnouncementRow
-from app.store.tables import approvals, deliveries, iso
+from app.store.tables import deliveries, iso
 
 _OPEN = {AnnouncementState.DRAFT, AnnouncementState.AWAITING_APPROVAL}
 
@@ -40,29 +40,21 @@ class Outcome:
 async def decide(ctx: Context, announcement_id: str, approval: Approval) -> Outcome:
     """Keeps one person's signed decision. The same decision again changes nothing. Raises `Refused`."""
     async with ctx.database.write() as tx:
-        row = await existing(tx, announcement_id)
+        row = await existing(tx, announcement_id, lock=True)
         verified = _verified(ctx, row, approval)
-        repeated = any(
-            a.person == verified.person.id and a.decision == verified.decision.value for a in await signed.of_digest(tx, row.digest)
-        )
+        before = await judged(ctx, tx, row.digest)
+        repeated = any(v.person == verified.person and v.decision is verified.decision for _, v in before.standing)
         if not repeated:
-            await _may_decide(tx, row, verified)
+            _may_decide(row, verified, before)
             await _keep(ctx, tx, row, verified, approval)
         state, missing = await _count(ctx, tx, row)
         await signed.use_links(tx, row.digest, verified.person.id, ctx.now)
-        manifest = Manifest.parse(approved_bytes(await store.revision(tx, row.digest)))
-        ready = state is AnnouncementState.APPROVED and not repeated and manifest.not_before <= iso(ctx.now)
+        ready = state is AnnouncementState.APPROVED and not repeated and before.manifest.not_before <= iso(ctx.now)
         if ready:
             await store.change_announcement(tx, row.id, runs=row.runs + 1)
     if ready:
         await ctx.start_broadcast(row.id, row.digest, row.runs + 1)
     return Outcome(verified.decision.value, state.value, missing)
-
-
-def approved_bytes(revision: store.RevisionRow | None) -> bytes:
-    """The manifest's bytes of a revision that must exist."""
-    assert revision is not None
-    return revision.manifest.encode()
 
 
 def _verified(ctx: Context, row: AnnouncementRow, approval: Approval) -> Verified:
@@ -82,15 +74,11 @@ def _verified(ctx: Context, row: AnnouncementRow, approval: Approval) -> Verifie
     return verified
 
 
-async def _may_decide(tx: AsyncConnection, row: AnnouncementRow, verified: Verified) -> None:
+def _may_decide(row: AnnouncementRow, verified: Verified, before: Judged) -> None:
     if AnnouncementState(row.state) not in _OPEN:
         raise Refused(409, f"The announcement is {row.state}.", "Only one that awaits approval can be signed.")
     if verified.decision is Decision.APPROVE:
-        revision = await store.revision(tx, row.digest)
-        manifest = Manifest.parse(approved_bytes(revision))
-        assert revision is not None
-        found = tuple(Finding(**{k: v for k, v in f.items() if k != "destination"}) for f in revision.findings)
-        blocks = not_overridden(found, manifest.overrides)
+        blocks = findings.unanswered(before.manifest)
         if blocks:
             named = ", ".join(sorted({block.rule for block in blocks}))
             errors = tuple({"field": block.rule, "message": block.message} for block in blocks)
@@ -107,7 +95,7 @@ async def _keep(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, verifie
         "approval": approval.to_json(),
         "at": ctx.now,
     }
-    await tx.execute(insert(approvals).values(values))
+    await signed.replace(tx, values)
     data = {"decision": verified.decision.value, "comment": verified.statement.comment, "digest": row.digest, "key": verified.key_kind}
     await timeline.append(
         tx, ctx.now, verified.person.id, f"decision-{verified.decision.value}", incident=row.incident, announcement=row.id, data=data
@@ -116,9 +104,8 @@ async def _keep(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, verifie
 
 async def _count(ctx: Context, tx: AsyncConnection, row: AnnouncementRow) -> tuple[AnnouncementState, int]:
     """Applies the rule of two to all kept approvals, and moves the announcement on."""
-    rows = await signed.of_digest(tx, row.digest)
-    raw = approved_bytes(await store.revision(tx, row.digest))
-    manifest, count = judge(raw, [a.approval for a in rows], ctx.read_roster(), ctx.settings)
+    found = await judged(ctx, tx, row.digest)
+    manifest, count = found.manifest, found.quorum
     state = AnnouncementState(row.state)
     if state not in _OPEN:
         return state, 0

@@ -1,13 +1,15 @@
 """The banner: served only from a manifest whose signatures verify, so that a changed row shows nothing unsigned on anyone's homepage.
 
 It shows the newest announcement whose banner delivery is posted and has not expired; a resolution, summary or post-mortem takes its
-place and clears it when its own time is over. The verdict on a digest is cached: the bytes behind a digest never change.
+place and clears it when its own time is over.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +17,16 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Role
+from app.domain.announcement import AnnouncementState
 from app.domain.delivery import DeliveryState
 from app.domain.manifest import Manifest
 from app.services.context import Context
 from app.services.verification import NotApproved, approved
 from app.store import deliveries as store
-from app.store.tables import deliveries, iso
+from app.store.tables import announcements, deliveries, iso
 
 _CANDIDATES = 5
+_BEGUN = [s.value for s in (AnnouncementState.SENDING, AnnouncementState.SENT, AnnouncementState.INCOMPLETE)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +46,43 @@ def _banner(data: dict[str, Any]) -> Banner:
 NOTHING = _banner({"active": False})
 
 
-async def current(ctx: Context) -> Banner:
-    """The banner that is due now; inactive where there is none, or where what is stored does not verify."""
+class Shown:
+    """The banner as it is shown; worked out anew after each write of this process and at least once a second, not for each reader."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._stamp: tuple[int, int] = (-1, -1)
+        self._banner = NOTHING
+
+    async def current(self, ctx: Context) -> Banner:
+        """The banner that is due now; inactive where there is none, or where what is stored does not verify."""
+        async with self._lock:
+            stamp = (ctx.database.writes, int(time.monotonic()))
+            if stamp != self._stamp:
+                self._banner, self._stamp = await _worked_out(ctx), stamp
+            return self._banner
+
+
+async def _worked_out(ctx: Context) -> Banner:
     async with ctx.database.read() as tx:
         shown = (deliveries.c.role == Role.BANNER.value) & (deliveries.c.state == DeliveryState.POSTED.value)
-        query = select(deliveries.c.id).where(shown).order_by(deliveries.c.posted_at.desc(), deliveries.c.id.desc()).limit(_CANDIDATES)
+        begun = announcements.c.state.in_(_BEGUN)
+        query = select(deliveries.c.id).join(announcements, announcements.c.id == deliveries.c.announcement).where(shown & begun)
+        query = query.order_by(deliveries.c.posted_at.desc(), deliveries.c.id.desc()).limit(_CANDIDATES)
         for id_ in (await tx.execute(query)).scalars().all():
-            row = await store.get(tx, id_)
-            assert row is not None
             try:
+                row = await store.get(tx, id_)
+                assert row is not None
                 verified = await approved(ctx, tx, row.digest)
-            except NotApproved:
-                continue
-            return await _of(ctx, tx, verified.manifest, row)
+                return await _of(ctx, tx, verified.manifest, row)
+            except (NotApproved, ValueError, TypeError):
+                continue  # a row that was changed shows nothing
     return NOTHING
 
 
 async def _of(ctx: Context, tx: AsyncConnection, manifest: Manifest, row: store.DeliveryRow) -> Banner:
     planned = next((d for d in manifest.destinations if d.role is Role.BANNER and d.id == row.destination), None)
-    if planned is None or manifest.banner_until <= iso(ctx.now):
+    if planned is None or not manifest.not_before <= iso(ctx.now) < manifest.banner_until:
         return NOTHING
     return _banner(
         {

@@ -41,6 +41,7 @@ async def when_due(ctx: Context) -> bool:
 async def all_of_them(ctx: Context) -> list[dict[str, Any]]:
     """Checks all destinations at once, keeps and returns what was found of each."""
     found = await asyncio.gather(*(one(destination) for destination in ctx.destinations.values()))
+    ctx.accounts.update({item["destination"]: item["account"] for item in found if item["account"]})
 
     async def work(tx: AsyncConnection) -> None:
         await tx.execute(delete(checks))

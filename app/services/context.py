@@ -74,7 +74,8 @@ class Context:
     start_broadcast: Callable[[str, str, int], Awaitable[None]]  # announcement, digest, run
     post_mail: Callable[[str, str, str], Awaitable[None]] | None  # to, subject, text
     roster_problem: Callable[[], str] = str  # why its file could not be read since, or ""
-    enrolments: dict[str, Enrolment] = field(default_factory=dict)  # by token; a restart forgets them
+    enrolments: dict[str, Enrolment] = field(default_factory=dict, repr=False)  # by token; a restart forgets them
+    accounts: dict[str, str] = field(default_factory=dict)  # by destination: whose account its credentials opened when last checked
     runner: str = field(default_factory=lambda: secrets.token_hex(8))  # this process, in every attempt it opens
 
     @property

@@ -5,23 +5,28 @@ Drafts are pre-filled from the incident. What only a person knows stays a gap in
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Role
 from app.domain import followup
-from app.domain.announcement import AnnouncementState, Answers, Kind, Wording
+from app.domain.announcement import CANCELLABLE, AnnouncementState, Answers, Kind, Wording
 from app.domain.followup import FollowUpState, Window
 from app.domain.incident import IncidentState
 from app.domain.manifest import Manifest
 from app.services import announce
 from app.services.context import Context, Refused, new_id
 from app.store import announcements as store
-from app.store import approvals, deliveries, follow_ups, timeline
+from app.store import deliveries, follow_ups, timeline
 from app.store.announcements import IncidentRow
 from app.store.follow_ups import FollowUpRow
+
+log = structlog.get_logger(__name__)
 
 
 async def first_post(ctx: Context, tx: AsyncConnection, incident: IncidentRow) -> None:
@@ -29,9 +34,10 @@ async def first_post(ctx: Context, tx: AsyncConnection, incident: IncidentRow) -
     if incident.first_post_at is not None:
         return
     await store.change_incident(tx, incident.id, first_post_at=ctx.now)
-    state = FollowUpState.SCHEDULED if incident.state == IncidentState.RESOLVED.value else FollowUpState.WAITING
     for kind, window in followup.first_post_windows(ctx.now).items():
-        await follow_ups.plan(tx, new_id("fu", ctx.now), incident.id, kind.value, window, state)
+        await follow_ups.plan(tx, new_id("fu", ctx.now), incident.id, kind.value, window, FollowUpState.WAITING)
+    if incident.state == IncidentState.RESOLVED.value:  # it was resolved before anybody had been told of it
+        await _draft_waiting(ctx, tx, incident, "tocsin")
 
 
 async def resolve(ctx: Context, id_or_slug: str, by: str, *, now: bool = False, wording: Wording | None = None) -> None:
@@ -40,19 +46,33 @@ async def resolve(ctx: Context, id_or_slug: str, by: str, *, now: bool = False, 
     With a wording, reviewers are asked at once; without, a pre-filled draft waits for its author. Raises `Refused`.
     """
     async with ctx.database.write() as tx:
-        incident = await store.incident(tx, id_or_slug)
+        incident = await store.incident(tx, id_or_slug, lock=True)
         if incident is None:
             raise Refused(404, "There is no such incident.", "Give its id or slug.")
         if incident.state == IncidentState.RESOLVED.value:
             raise Refused(409, "The incident is resolved already.", "Revise its resolution, or send an update.")
         await store.change_incident(tx, incident.id, state=IncidentState.RESOLVED.value, resolved_at=ctx.now)
         await timeline.append(tx, ctx.now, by, "incident-resolved", incident=incident.id)
-        if incident.first_post_at is None:
-            return  # nobody was told, so nobody waits to hear
         window = followup.resolution_window(ctx.now, now)
-        await follow_ups.plan(tx, new_id("fu", ctx.now), incident.id, Kind.RESOLUTION.value, window, FollowUpState.SCHEDULED)
-        for row in await follow_ups.of_incident(tx, incident.id):
-            await _draft(ctx, tx, incident, row, wording if row.kind == Kind.RESOLUTION.value else None, by)
+        await follow_ups.plan(tx, new_id("fu", ctx.now), incident.id, Kind.RESOLUTION.value, window, FollowUpState.WAITING)
+        await _draft_waiting(ctx, tx, incident, by, wording)
+
+
+async def _draft_waiting(ctx: Context, tx: AsyncConnection, incident: IncidentRow, by: str, resolution: Wording | None = None) -> None:
+    """Drafts what waited for the resolution. A draft that cannot be made holds up neither the others nor the resolving."""
+    for row in await follow_ups.of_incident(tx, incident.id):
+        if row.state != FollowUpState.WAITING.value:
+            continue
+        given = resolution if row.kind == Kind.RESOLUTION.value else None
+        try:
+            async with tx.begin_nested():
+                await _draft(ctx, tx, incident, row, given, by)
+        except Refused as error:
+            if given:
+                raise  # the author is here to mend their words
+            await follow_ups.change(tx, row.id, state=FollowUpState.SCHEDULED.value)
+            data = {"kind": row.kind, "why": str(error)}
+            await timeline.append(tx, ctx.now, "tocsin", "follow-up-without-draft", incident=incident.id, data=data)
 
 
 async def _draft(ctx: Context, tx: AsyncConnection, incident: IncidentRow, row: FollowUpRow, wording: Wording | None, by: str) -> None:
@@ -66,53 +86,48 @@ async def _draft(ctx: Context, tx: AsyncConnection, incident: IncidentRow, row: 
     await timeline.append(tx, ctx.now, by, "follow-up-drafted", incident=incident.id, announcement=id_, data=told)
     if wording:
         announcement = await announce.existing(tx, id_)
-        revision = await store.revision(tx, announcement.digest)
-        assert revision is not None
         await store.change_announcement(tx, id_, state=AnnouncementState.AWAITING_APPROVAL.value)
-        await announce.ask(ctx, tx, Manifest.parse(revision.manifest.encode()), "approve")
+        await announce.tell(ctx, tx, "approve", id_, announcement.digest)
 
 
 async def tick(ctx: Context) -> int:
     """Moves every follow-up and send window that the clock has passed; returns how many. Reminds, and never sends."""
-    moved = 0
     async with ctx.database.read() as tx:  # a write would wake the loop that called
-        if not await follow_ups.ticking(tx, ctx.now, 1) and not await store.past_window(tx, ctx.now):
-            return 0
-    async with ctx.database.write() as tx:
-        for row in await follow_ups.ticking(tx, ctx.now):
-            state = followup.state_at(ctx.now, Window(row.opens, row.closes), FollowUpState(row.state))
-            if state.value != row.state:
-                moved += 1
-                await follow_ups.change(tx, row.id, state=state.value)
-                await _tell(ctx, tx, row, state)
-        for announcement in await store.past_window(tx, ctx.now):
-            moved += 1
-            await store.change_announcement(tx, announcement.id, state=AnnouncementState.EXPIRED.value)
-            await timeline.append(tx, ctx.now, "tocsin", "send-window-closed", incident=announcement.incident, announcement=announcement.id)
-    return moved
+        rows, closed = await follow_ups.ticking(tx, ctx.now), await store.past_window(tx, ctx.now)
+    moved = [await _moved(ctx, partial(_move, ctx, row)) for row in rows]
+    moved += [await _moved(ctx, partial(_expire, ctx, row.id)) for row in closed]
+    return sum(moved)
 
 
-async def _tell(ctx: Context, tx: AsyncConnection, row: FollowUpRow, state: FollowUpState) -> None:
-    notice = {FollowUpState.DUE: "remind", FollowUpState.OVERDUE: "overdue"}.get(state)
+async def _moved(ctx: Context, work: Callable[[AsyncConnection], Awaitable[None]]) -> bool:
+    """One transaction for each, so that a row that cannot be moved holds up no other."""
+    try:
+        await ctx.database.commit(work)
+    except Exception:
+        log.exception("clock-failed")
+        return False
+    return True
+
+
+async def _move(ctx: Context, row: FollowUpRow, tx: AsyncConnection) -> None:
+    state = followup.state_at(ctx.now, Window(row.opens, row.closes), FollowUpState(row.state))
+    if state.value == row.state:
+        return
+    await follow_ups.change(tx, row.id, state=state.value)
     data = {"kind": row.kind, "state": state.value}
-    await timeline.append(
-        tx, ctx.now, "tocsin", f"follow-up-{state.value}", incident=row.incident, announcement=row.announcement or "", data=data
-    )
-    if notice is None or row.announcement is None:
-        return
-    announcement = await announce.existing(tx, row.announcement)
-    revision = await store.revision(tx, announcement.digest)
-    assert revision is not None
-    manifest = Manifest.parse(revision.manifest.encode())
-    if notice == "remind":
-        await announce.ask(ctx, tx, manifest, notice)
-        return
-    text = (
-        f"The {row.kind} of “{manifest.incident.name}” was not sent by {_when(row.closes, 'UTC')}. Revise it to send it late, or cancel it."
-    )
-    recipients = [p.id for p in ctx.read_roster().reviewers] + [f"destination:{d.id}" for d in ctx.with_role(Role.INTERNAL)]
-    for recipient in recipients:
-        await approvals.add_notice(tx, notice, announcement.id, announcement.digest, recipient, ctx.now, text)
+    told = row.announcement or ""
+    await timeline.append(tx, ctx.now, "tocsin", f"follow-up-{state.value}", incident=row.incident, announcement=told, data=data)
+    notice = {FollowUpState.DUE: "remind", FollowUpState.OVERDUE: "overdue"}.get(state)
+    if notice and row.announcement:
+        announcement = await announce.existing(tx, row.announcement)
+        await announce.tell(ctx, tx, notice, announcement.id, announcement.digest)
+
+
+async def _expire(ctx: Context, id_: str, tx: AsyncConnection) -> None:
+    row = await announce.existing(tx, id_, lock=True)
+    if row.not_after and row.not_after <= ctx.now and AnnouncementState(row.state) in CANCELLABLE - {AnnouncementState.EXPIRED}:
+        await store.change_announcement(tx, row.id, state=AnnouncementState.EXPIRED.value)
+        await timeline.append(tx, ctx.now, "tocsin", "send-window-closed", incident=row.incident, announcement=row.id)
 
 
 async def _prefilled(ctx: Context, tx: AsyncConnection, incident: IncidentRow, kind: Kind) -> Wording:
@@ -120,9 +135,7 @@ async def _prefilled(ctx: Context, tx: AsyncConnection, incident: IncidentRow, k
     first = next(iter(await store.of_kind(tx, incident.id, Kind.INITIAL)), None)
     answers, permalink = Answers(), ""
     if first:
-        revision = await store.revision(tx, first.digest)
-        assert revision is not None
-        answers = Manifest.parse(revision.manifest.encode()).answers
+        answers = Manifest.parse((await store.manifest_text(tx, first.digest)).encode()).answers
         rows = await deliveries.of_digest(tx, first.digest)
         permalink = next((row.permalink for row in rows if row.role == Role.PRIMARY.value), "")
     zone = str(incident.facts["time_zone"])

@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain import findings
 from app.domain.announcement import AnnouncementState
 from app.domain.passkey import encode
-from app.services import check
+from app.services import check, views
 from app.services.announce import existing
 from app.services.context import Context, Refused
-from app.services.verification import judge
+from app.services.verification import judged
 from app.store import announcements as store
 from app.store import approvals, deliveries
 from app.store.announcements import AnnouncementRow
@@ -96,28 +97,26 @@ async def approval_request(ctx: Context, token: str) -> dict[str, Any]:
 
 async def request_for(ctx: Context, tx: AsyncConnection, announcement: AnnouncementRow, digest: str, person_id: str) -> dict[str, Any]:
     """The manifest of that digest with its findings, and what stands and is missing, for one person ("" for anyone)."""
-    revision = await store.revision(tx, digest)
-    assert revision is not None
-    rows = await approvals.of_digest(tx, digest)
-    roster = ctx.read_roster()
-    manifest, count = judge(revision.manifest.encode(), [row.approval for row in rows], roster, ctx.settings)
-    person = roster.person(person_id)
+    found = await judged(ctx, tx, digest)
+    manifest = found.manifest
+    person = ctx.read_roster().person(person_id)
     passkeys = [key.credential_id for key in person.passkeys if key.rp_id == ctx.settings.rp_id] if person else []
     return {
-        "manifest": revision.manifest,
+        "manifest": await store.manifest_text(tx, digest),
         "digest": digest,
         "person": person_id,
         "person_name": person.name if person else "",
         "announcement": announcement.id,
-        "revision": revision.revision,
+        "revision": manifest.revision,
         "environment": manifest.environment,
         "author": manifest.author,
         "state": announcement.state,
-        "findings": revision.findings,
-        "approvals": [{"person": r.person, "decision": r.decision, "key": r.key_kind, "at": iso(r.at)} for r in rows],
-        "missing": count.missing,
+        "findings": findings.as_json(manifest),
+        "approvals": views.approvals(found),
+        "missing": found.quorum.missing,
         "rp_id": ctx.settings.rp_id,
         "passkeys": passkeys,
+        "ssh_keys": [key.fingerprint for key in person.ssh_keys] if person else [],
     }
 
 

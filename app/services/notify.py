@@ -1,22 +1,24 @@
-"""Notices to people: approval links and reminders, by mail to each reviewer and through the internal destinations.
+"""Notices to people: approval links, reminders and alarms, by mail to each reviewer and through the internal destinations.
 
-A notice is a row before it is a mail; the link is made when it is sent, so its token is never stored. A notice that may have been
-sent is sent again rather than lost: a reviewer with two mails is helped, one with none is not.
+A notice is a row before it is a mail. The row says to whom and of which kind, nothing more: link and words are made when it is
+sent, so a token is never stored and a changed row can put no words into anyone's mouth. A notice that may have been sent is sent
+again rather than lost: a reviewer with two mails is helped, one with none is not.
 """
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import structlog
 
-from adapters.contract import AdapterError, Message
-from app.domain.manifest import Manifest
+from adapters.contract import Message, Role
+from app.domain.delivery import ASKS_A_PERSON
+from app.domain.manifest import Manifest, digest
 from app.services import links
-from app.services.approve import approved_bytes
 from app.services.context import Context
 from app.store import announcements as store
-from app.store import approvals
+from app.store import approvals, deliveries, follow_ups
 from app.store.approvals import NoticeRow
 
 log = structlog.get_logger(__name__)
@@ -30,36 +32,37 @@ _SUBJECTS = {
 
 
 async def send_due(ctx: Context) -> int:
-    """Sends every notice whose time has come; returns how many were sent. A failed one is tried again later."""
+    """Sends every notice whose time has come, all at once; returns how many were sent. A failed one is tried again later."""
     async with ctx.database.read() as tx:
         due = await approvals.due_notices(tx, ctx.now)
-    sent = 0
-    for notice in due:
-        try:
-            await _send(ctx, notice)
-        except (AdapterError, OSError, TimeoutError) as error:
-            wait = timedelta(seconds=min(2.0**notice.tries, 60))
-            log.warning("notice-not-sent", kind=notice.kind, recipient=notice.recipient, problem=str(error))
-            async with ctx.database.write() as tx:
-                await approvals.change_notice(tx, notice.id, tries=notice.tries + 1, error=str(error), due_at=ctx.now + wait)
-        else:
-            sent += 1
-            async with ctx.database.write() as tx:
-                await approvals.change_notice(tx, notice.id, sent_at=ctx.now, error="")
-    return sent
+    return sum(await asyncio.gather(*(_sent(ctx, notice) for notice in due)))
+
+
+async def _sent(ctx: Context, notice: NoticeRow) -> bool:
+    try:
+        await _send(ctx, notice)
+    except Exception as error:  # whatever is wrong with one notice, the others go out
+        wait = timedelta(seconds=min(2.0**notice.tries, 60))
+        log.warning("notice-not-sent", kind=notice.kind, recipient=notice.recipient, problem=str(error))
+        values = {"tries": notice.tries + 1, "error": str(error)[:500], "due_at": ctx.now + wait}
+        await ctx.database.commit(lambda tx: approvals.change_notice(tx, notice.id, **values))
+        return False
+    await ctx.database.commit(lambda tx: approvals.change_notice(tx, notice.id, sent_at=ctx.now, error=""))
+    return True
 
 
 async def _send(ctx: Context, notice: NoticeRow) -> None:
     async with ctx.database.read() as tx:
         announcement = await store.announcement(tx, notice.announcement)
-        manifest = Manifest.parse(approved_bytes(await store.revision(tx, notice.digest)))
-    if announcement is None or announcement.digest != notice.digest:
+        raw = (await store.manifest_text(tx, notice.digest)).encode()
+    if announcement is None or announcement.digest != notice.digest or digest(raw) != notice.digest:
         return  # a newer revision has notices of its own
+    manifest = Manifest.parse(raw)
     subject = _SUBJECTS[notice.kind].format(title=manifest.incident.name)
     if ctx.settings.drill:
         subject = "[DRILL] " + subject
     if notice.recipient.startswith("destination:"):
-        await _to_destination(ctx, notice, manifest, subject)
+        await _to_team(ctx, notice, manifest, subject)
     else:
         await _to_person(ctx, notice, manifest, subject)
 
@@ -68,17 +71,42 @@ async def _to_person(ctx: Context, notice: NoticeRow, manifest: Manifest, subjec
     person = ctx.read_roster().person(notice.recipient)
     if person is None or ctx.post_mail is None:
         return
-    body = notice.text or await _invitation(ctx, notice, manifest, [notice.recipient])
-    await ctx.post_mail(person.email, subject, body)
+    await ctx.post_mail(person.email, subject, await _words(ctx, notice, manifest, [notice.recipient]))
 
 
-async def _to_destination(ctx: Context, notice: NoticeRow, manifest: Manifest, subject: str) -> None:
+async def _to_team(ctx: Context, notice: NoticeRow, manifest: Manifest, subject: str) -> None:
     destination = ctx.destinations.get(notice.recipient.removeprefix("destination:"))
-    if destination is None:
-        return
-    body = notice.text or await _invitation(ctx, notice, manifest, [person.id for person in ctx.read_roster().reviewers])
+    if destination is None or destination.role is not Role.INTERNAL:
+        return  # a notice never leaves the team's own room
+    body = await _words(ctx, notice, manifest, [person.id for person in ctx.read_roster().reviewers])
     for part in destination.adapter.render(Message(text=body, title=subject, drill=ctx.settings.drill)).parts:
         await destination.adapter.publish(part, f"notice{notice.id:014d}".translate(str.maketrans("0189", "abcd"))[:20], None)
+
+
+async def _words(ctx: Context, notice: NoticeRow, manifest: Manifest, people: list[str]) -> str:
+    if notice.kind == "overdue":
+        return await _overdue(ctx, manifest)
+    if notice.kind == "alarm":
+        return await _alarm(ctx, notice, manifest)
+    return await _invitation(ctx, notice, manifest, people)
+
+
+async def _overdue(ctx: Context, manifest: Manifest) -> str:
+    async with ctx.database.read() as tx:
+        row = await follow_ups.of_announcement(tx, manifest.announcement)
+    closed = f" by {row.closes:%Y-%m-%d %H:%M} UTC" if row else ""
+    advice = f"Revise {manifest.announcement} to send it late, or cancel it."
+    return f"The {manifest.kind.value} of “{manifest.incident.name}” was not sent{closed}. {advice}"
+
+
+async def _alarm(ctx: Context, notice: NoticeRow, manifest: Manifest) -> str:
+    async with ctx.database.read() as tx:
+        rows = await deliveries.of_digest(tx, notice.digest)
+    told = [f"{r.destination}: {r.state.replace('_', ' ')}. {r.problem}" for r in rows if r.state in ASKS_A_PERSON]
+    told += [f"{r.destination}: {r.read_back}. {r.read_back_detail} {r.permalink}" for r in rows if r.read_back in {"missing", "altered"}]
+    return "\n".join(
+        [f"Not everything of “{manifest.incident.name}” stands as approved:", "", *told, "", f"tocsin status {manifest.announcement}"]
+    )
 
 
 async def _invitation(ctx: Context, notice: NoticeRow, manifest: Manifest, people: list[str]) -> str:

@@ -1,20 +1,64 @@
-"""From a wording to the planned posts of every destination, and to the findings on each of them.
+"""From a wording to the planned posts: which destinations, what each will say, and which earlier posts they reply to.
 
 Renderings are made here once, at submission; afterwards only the bytes of the manifest count.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from adapters.contract import PERMALINK_SLOT, Message, Receipt, Rendering, Role, Unsupported
-from app.domain import rendering, wording
+from app.domain import rendering
 from app.domain.announcement import Kind, Wording
 from app.domain.incident import Facts
 from app.domain.manifest import Planned
-from app.domain.wording import Finding
 from app.services.context import Context, Destination, Refused
+from app.store import announcements as store
+from app.store import deliveries
+
+_ALONE = {Kind.INITIAL, Kind.REPORT_ANSWER, Kind.HELP}
+"""Kinds that begin a thread of their own."""
+
+
+async def choose(ctx: Context, tx: AsyncConnection, incident: str, announcement: str, words: Wording) -> list[Destination]:
+    """The destinations that the author names; else those of the incident's first announcement; else all. Raises `Refused`."""
+    unknown = [name for name in words.destinations if name not in ctx.destinations]
+    if unknown:
+        errors = tuple({"field": "destinations", "message": f"“{name}” is not configured."} for name in unknown)
+        raise Refused(422, "Unknown destination.", f"Configured are: {', '.join(ctx.destinations)}.", errors)
+    so_far = await _so_far(tx, incident, announcement)
+    wanted = words.destinations or tuple(name for name in so_far if name in ctx.destinations)
+    chosen = [d for d in ctx.destinations.values() if not wanted or d.id in wanted]
+    if any(d.role is Role.POINTER for d in chosen) and not any(d.role is Role.PRIMARY for d in chosen):
+        raise Refused(422, "Pointers need a primary to point to.", "Add the primary to `destinations`, or leave the field out.")
+    own = {d.id for d in chosen if d.role is not Role.POINTER}
+    if idle := [name for name in words.texts if name not in own]:
+        errors = tuple(
+            {"field": f"texts.{name}", "message": "It is not among those that get a text: a pointer, or left out."} for name in idle
+        )
+        raise Refused(422, "A text that nobody would get.", f"Texts of their own have: {', '.join(sorted(own))}.", errors)
+    return chosen
+
+
+async def _so_far(tx: AsyncConnection, incident: str, announcement: str) -> tuple[str, ...]:
+    for first in await store.of_kind(tx, incident, Kind.INITIAL):
+        revision = await store.revision(tx, first.digest)
+        if first.id != announcement and revision:
+            return tuple(revision.wording["destinations"])
+    return ()
+
+
+async def threads(tx: AsyncConnection, incident: str, kind: Kind) -> dict[tuple[str, Role], Receipt]:
+    """What later announcements reply to: the last post of the incident's first one on each destination that has one."""
+    found: dict[tuple[str, Role], Receipt] = {}
+    for first in await store.of_kind(tx, incident, Kind.INITIAL) if kind not in _ALONE else ():
+        for row in await deliveries.of_digest(tx, first.digest):
+            receipt = await deliveries.last_receipt(tx, row.id)
+            if receipt and receipt.remote_id:
+                found.setdefault((row.destination, Role(row.role)), receipt)
+    return found
 
 
 def plan(
@@ -28,9 +72,33 @@ def plan(
             planned.append(_planned(ctx, destination, kind, facts, words, replies))
         except Unsupported as error:
             problems.append({"field": f"destinations.{destination.id}", "message": str(error)})
+    for destination in new_posts(kind, replies, chosen):
+        try:
+            planned.append(_thread_link(ctx, destination, kind, facts, words, replies[destination.id, Role.PRIMARY]))
+        except Unsupported as error:
+            problems.append({"field": f"destinations.{destination.id}", "message": str(error)})
     if problems:
         raise Refused(422, "A destination cannot carry this text.", "Shorten it, or leave the destination out.", tuple(problems))
+    _one_slot_in_pointers_alone(planned)
     return tuple(planned)
+
+
+def new_posts(kind: Kind, threads: Mapping[tuple[str, Role], Receipt], chosen: Sequence[Destination]) -> list[Destination]:
+    """The primaries on which a summary or post-mortem is a new post, linked by a reply in the thread that is there."""
+    if kind not in {Kind.SUMMARY, Kind.POSTMORTEM}:
+        return []
+    return [d for d in chosen if d.role is Role.PRIMARY and (d.id, Role.PRIMARY) in threads]
+
+
+def _one_slot_in_pointers_alone(planned: Sequence[Planned]) -> None:
+    """The permalink is the only thing ever substituted, once in a pointer; a slot that an author wrote would be one too many."""
+    for entry in planned:
+        written = entry.full and any(PERMALINK_SLOT in part.text + part.title for part in entry.full.parts)
+        slots = sum((part.text + part.title).count(PERMALINK_SLOT) for part in entry.pointer.parts) if entry.pointer else 1
+        if written or slots != 1:
+            raise Refused(
+                422, f"The words for {entry.id} hold {PERMALINK_SLOT}.", "Only pointers have that slot, and Tocsin puts it there."
+            )
 
 
 def _planned(
@@ -61,7 +129,7 @@ def _planned(
         account=destination.config.account,
         full=render(Role.PRIMARY) if role is not Role.POINTER or destination.fallback else None,
         pointer=render(Role.POINTER) if role is Role.POINTER else None,
-        reply_to=replies.get((destination.id, role)),
+        reply_to=None if destination in new_posts(kind, replies, [destination]) else replies.get((destination.id, role)),
         on_unknown=destination.on_unknown,
     )
 
@@ -70,7 +138,7 @@ def _said(ctx: Context, role: Role, kind: Kind, facts: Facts, words: Wording, te
     return rendering.message(role, kind, facts, words.answers, text, drill=ctx.settings.drill, monitored=ctx.settings.monitored)
 
 
-def thread_link(ctx: Context, primary: Destination, kind: Kind, facts: Facts, words: Wording, original: Receipt) -> Planned:
+def _thread_link(ctx: Context, primary: Destination, kind: Kind, facts: Facts, words: Wording, original: Receipt) -> Planned:
     """The reply in the primary's original thread that links a new post (a summary's)."""
     said = rendering.message(Role.POINTER, kind, facts, words.answers, words.text, drill=ctx.settings.drill, monitored=True)
     return Planned(
@@ -82,22 +150,3 @@ def thread_link(ctx: Context, primary: Destination, kind: Kind, facts: Facts, wo
         reply_to=original,
         on_unknown=primary.on_unknown,
     )
-
-
-def findings(facts: Facts, words: Wording, planned: Sequence[Planned]) -> tuple[tuple[str, Finding], ...]:
-    """Findings on the canonical text (destination "") and those that only a rendering has."""
-    canonical = wording.check(words.text, facts)
-    known = {(finding.rule, finding.excerpt) for finding in canonical}
-    found = [("", finding) for finding in canonical]
-    for entry in planned:
-        for part in (part for form in (entry.full, entry.pointer) if form for part in form.parts):
-            for finding in wording.check(part.text.replace(PERMALINK_SLOT, ""), facts, wording.OF_RENDERINGS):
-                if (finding.rule, finding.excerpt) not in known:
-                    known.add((finding.rule, finding.excerpt))
-                    found.append((entry.id, finding))
-    return tuple(found)
-
-
-def as_json(found: Sequence[tuple[str, Finding]]) -> list[dict[str, object]]:
-    """Findings as they are stored and shown."""
-    return [{"destination": destination} | dataclasses.asdict(finding) for destination, finding in found]

@@ -6,6 +6,7 @@ roster outside the database, and only what the signatures cover is given back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,7 @@ from app.services.context import Context
 from app.settings import Settings
 from app.store import announcements as store
 from app.store import approvals as signed
+from app.store.approvals import ApprovalRow
 
 
 class NotApproved(Exception):
@@ -32,41 +34,57 @@ class Approved:
     people: tuple[str, ...]
 
 
-def judge(raw: bytes, approvals: list[str], roster: Roster, settings: Settings) -> tuple[Manifest, Quorum]:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A manifest, the approvals of it that verify, and what they come to. A row that does not verify stands for nobody."""
+
+    manifest: Manifest
+    digest: str
+    standing: tuple[tuple[ApprovalRow, Verified], ...]
+    quorum: Quorum
+
+
+def judge(raw: bytes, rows: Sequence[ApprovalRow], roster: Roster, settings: Settings) -> Judged:
     """Parses the manifest and counts the approvals that verify over its digest. Raises `ManifestError`."""
-    manifest = Manifest.parse(raw)
-    fingerprint = digest(raw)
-    valid: list[Verified] = []
-    for text in approvals:
+    manifest, fingerprint = Manifest.parse(raw), digest(raw)
+    about = (fingerprint, manifest.announcement, manifest.revision, manifest.environment)
+    standing: list[tuple[ApprovalRow, Verified]] = []
+    for row in rows:
         try:
-            verified = verify(Approval.from_json(text), roster, origin=settings.origin, rp_id=settings.rp_id)
-        except (ApprovalRefused, ValueError):
-            continue  # a row that does not verify stands for nobody
+            verified = verify(Approval.from_json(row.approval), roster, origin=settings.origin, rp_id=settings.rp_id)
+        except ApprovalRefused:
+            continue
         said = verified.statement
-        mine = PersonRole.REVIEWER in verified.person.roles or verified.person.id == manifest.author
-        if verified.decision is Decision.APPROVE and not mine:
-            continue  # who only writes counts for what they wrote; what a machine token submits needs two reviewers
-        about = (said.digest, said.announcement, said.revision, said.environment)
-        if about == (fingerprint, manifest.announcement, manifest.revision, manifest.environment):
-            valid.append(verified)
-    return manifest, quorum(valid, digest=fingerprint, threshold=roster.threshold)
+        if (said.digest, said.announcement, said.revision, said.environment) == about:
+            standing.append((row, verified))
+    counted = [verified for _, verified in standing if verified.decision is not Decision.APPROVE or _may_approve(verified, manifest)]
+    return Judged(manifest, fingerprint, tuple(standing), quorum(counted, digest=fingerprint, threshold=roster.threshold))
+
+
+def _may_approve(verified: Verified, manifest: Manifest) -> bool:
+    """Who only writes counts for what they wrote; what a machine token submits needs two reviewers."""
+    return PersonRole.REVIEWER in verified.person.roles or verified.person.id == manifest.author
+
+
+async def judged(ctx: Context, tx: AsyncConnection, fingerprint: str) -> Judged:
+    """The manifest stored under that digest, judged. Raises `NotApproved` where its bytes have another digest, or are no manifest."""
+    revision = await store.revision(tx, fingerprint)
+    if revision is None:
+        raise NotApproved("There is no manifest of that digest.")
+    try:
+        found = judge(revision.manifest.encode(), await signed.of_digest(tx, fingerprint), ctx.read_roster(), ctx.settings)
+    except (ManifestError, AttributeError, UnicodeEncodeError) as error:
+        raise NotApproved(f"The stored manifest was changed after it was signed: {error}") from error
+    if found.digest != fingerprint:
+        raise NotApproved("The stored manifest was changed after it was signed: its digest is another.")
+    return found
 
 
 async def approved(ctx: Context, tx: AsyncConnection, fingerprint: str) -> Approved:
     """The manifest of that digest, if two people stand behind it and it is of this environment. Raises `NotApproved`."""
-    revision = await store.revision(tx, fingerprint)
-    if revision is None:
-        raise NotApproved("There is no manifest of that digest.")
-    raw = revision.manifest.encode()
-    if digest(raw) != fingerprint:
-        raise NotApproved("The stored manifest was changed after it was signed: its digest is another.")
-    rows = await signed.of_digest(tx, fingerprint)
-    try:
-        manifest, count = judge(raw, [row.approval for row in rows], ctx.read_roster(), ctx.settings)
-    except ManifestError as error:
-        raise NotApproved(str(error)) from error
-    if manifest.environment != ctx.settings.environment.value:
-        raise NotApproved(f"The manifest is for {manifest.environment}, and this is {ctx.settings.environment.value}.")
-    if not count.complete:
-        raise NotApproved(f"Two people of the roster must stand behind it; {count.missing} missing or it was rejected.")
-    return Approved(manifest, fingerprint, tuple(person.id for person in count.approved_by))
+    found = await judged(ctx, tx, fingerprint)
+    if found.manifest.environment != ctx.settings.environment.value:
+        raise NotApproved(f"The manifest is for {found.manifest.environment}, and this is {ctx.settings.environment.value}.")
+    if not found.quorum.complete:
+        raise NotApproved(f"Two people of the roster must stand behind it; {found.quorum.missing} missing or it was rejected.")
+    return Approved(found.manifest, fingerprint, tuple(person.id for person in found.quorum.approved_by))

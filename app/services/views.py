@@ -7,14 +7,15 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.manifest import Manifest, Planned
-from app.domain.wording import Finding, not_overridden
+from app.domain import findings
+from app.domain.manifest import Planned
 from app.services import check
 from app.services.announce import existing
 from app.services.context import Context
-from app.services.verification import judge
+from app.services.verification import Judged, judged
 from app.store import announcements as store
-from app.store import approvals, deliveries, follow_ups
+from app.store import approvals as signatures
+from app.store import deliveries, follow_ups
 from app.store.announcements import IncidentRow
 from app.store.deliveries import AttemptRow, DeliveryRow
 from app.store.follow_ups import FollowUpRow
@@ -29,10 +30,10 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
         row = await existing(tx, id_)
         revision = await store.revision(tx, row.digest)
         assert revision is not None
-        signed = await approvals.of_digest(tx, row.digest)
+        found = await judged(ctx, tx, row.digest)
+        manifest = found.manifest
         sent = await deliveries.of_digest(tx, row.digest)
         tried = await deliveries.attempts_of(tx, [d.id for d in sent])
-        manifest, count = judge(revision.manifest.encode(), [a.approval for a in signed], ctx.read_roster(), ctx.settings)
         return {
             "id": row.id,
             "incident": {"id": row.incident, "name": manifest.incident.name, "slug": manifest.incident.slug},
@@ -47,9 +48,13 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             "not_before": manifest.not_before or None,
             "not_after": manifest.not_after or None,
             "renderings": [_rendering(planned) for planned in manifest.destinations],
-            "findings": revision.findings,
-            "approvals": [{"person": a.person, "decision": a.decision, "key": a.key_kind, "at": iso(a.at)} for a in signed],
-            "missing": _missing(ctx, revision.findings, manifest, count.missing),
+            "findings": findings.as_json(manifest),
+            "approvals": approvals(found),
+            "missing": {
+                "approvals": found.quorum.missing,
+                "reviewers": [person.id for person in ctx.read_roster().reviewers],
+                "overrides": sorted({block.rule for block in findings.unanswered(manifest)}),
+            },
             "broken_destinations": broken,
             "deliveries": [_delivery(d, [a for a in tried if a.delivery == d.id], row.approved_at) for d in sent],
             "created_at": iso(row.created_at),
@@ -64,19 +69,14 @@ async def evidence(ctx: Context, id_: str) -> dict[str, Any]:
         row = await existing(tx, id_)
         revision = await store.revision(tx, row.digest)
         assert revision is not None
-        signed = await approvals.of_digest(tx, row.digest)
+        signed = await signatures.of_digest(tx, row.digest)
     return {"digest": row.digest, "manifest": revision.manifest, "approvals": [json.loads(a.approval) for a in signed]}
 
 
-def _missing(ctx: Context, findings: list[dict[str, Any]], manifest: Manifest, approvals_missing: int) -> dict[str, Any]:
-    """What stands between the announcement and its going out."""
-    found = tuple(Finding(**{key: value for key, value in f.items() if key != "destination"}) for f in findings)
-    blocks = sorted({block.rule for block in not_overridden(found, manifest.overrides)})
-    return {
-        "approvals": approvals_missing,
-        "reviewers": [person.id for person in ctx.read_roster().reviewers],
-        "overrides": blocks,
-    }
+def approvals(found: Judged) -> list[dict[str, Any]]:
+    """The approvals that verify, with the time at which each arrived."""
+    shown = [(v, row.at) for row, v in found.standing]
+    return [{"person": v.person.id, "decision": v.decision.value, "key": v.key_kind, "at": iso(at)} for v, at in shown]
 
 
 def _rendering(planned: Planned) -> dict[str, Any]:

@@ -54,14 +54,14 @@ class RevisionRow:
     announcement: str
     revision: int
     manifest: str
-    findings: list[dict[str, Any]]
     wording: dict[str, Any]
     created_at: datetime
 
 
-async def incident(tx: AsyncConnection, id_or_slug: str) -> IncidentRow | None:
-    """By id or slug."""
-    return await first(tx, IncidentRow, select(incidents).where((incidents.c.id == id_or_slug) | (incidents.c.slug == id_or_slug)))
+async def incident(tx: AsyncConnection, id_or_slug: str, *, lock: bool = False) -> IncidentRow | None:
+    """By id or slug; with `lock` nobody else changes it before this transaction ends."""
+    query = select(incidents).where((incidents.c.id == id_or_slug) | (incidents.c.slug == id_or_slug))
+    return await first(tx, IncidentRow, query.with_for_update() if lock else query)
 
 
 async def incident_named(tx: AsyncConnection, name: str) -> IncidentRow | None:
@@ -71,14 +71,15 @@ async def incident_named(tx: AsyncConnection, name: str) -> IncidentRow | None:
 
 
 async def list_incidents(tx: AsyncConnection, before: str, limit: int) -> list[IncidentRow]:
-    """Newest first, those created before the cursor (ISO 8601 and id)."""
+    """Newest first; `before` is the last id of the page before."""
     query = select(incidents).order_by(incidents.c.id.desc()).limit(limit)
     return await many(tx, IncidentRow, query.where(incidents.c.id < before) if before else query)
 
 
-async def announcement(tx: AsyncConnection, id_: str) -> AnnouncementRow | None:
-    """By id."""
-    return await first(tx, AnnouncementRow, select(announcements).where(announcements.c.id == id_))
+async def announcement(tx: AsyncConnection, id_: str, *, lock: bool = False) -> AnnouncementRow | None:
+    """By id; with `lock` nobody else changes it before this transaction ends."""
+    query = select(announcements).where(announcements.c.id == id_)
+    return await first(tx, AnnouncementRow, query.with_for_update() if lock else query)
 
 
 async def list_announcements(tx: AsyncConnection, incident_id: str, before: str, limit: int) -> list[AnnouncementRow]:
@@ -112,6 +113,13 @@ async def of_kind(tx: AsyncConnection, incident_id: str, kind: Kind) -> list[Ann
 async def revision(tx: AsyncConnection, digest: str) -> RevisionRow | None:
     """By digest."""
     return await first(tx, RevisionRow, select(revisions).where(revisions.c.digest == digest))
+
+
+async def manifest_text(tx: AsyncConnection, digest: str) -> str:
+    """The stored manifest of a revision that must exist."""
+    row = await revision(tx, digest)
+    assert row is not None
+    return row.manifest
 
 
 async def change_announcement(tx: AsyncConnection, id_: str, **values: Any) -> None:

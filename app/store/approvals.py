@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.records import first, many
@@ -48,7 +49,6 @@ class NoticeRow:
     announcement: str
     digest: str
     recipient: str
-    text: str
     due_at: datetime
     sent_at: datetime | None
     tries: int
@@ -72,13 +72,23 @@ async def use_links(tx: AsyncConnection, digest: str, person: str, now: datetime
 
 
 async def add_notice(
-    tx: AsyncConnection, kind: str, announcement: str, digest: str, recipient: str, due_at: datetime, text: str = ""
+    tx: AsyncConnection, kind: str, announcement: str, digest: str, recipients: Iterable[str], due_at: datetime, *, again: bool = False
 ) -> None:
-    """Plans a notice once; planning the same one again changes nothing."""
-    same = (notices.c.kind == kind) & (notices.c.digest == digest) & (notices.c.recipient == recipient)
-    if (await tx.execute(select(notices.c.id).where(same))).first() is None:
-        values: dict[str, Any] = {"kind": kind, "announcement": announcement, "digest": digest, "recipient": recipient}
-        await tx.execute(notices.insert().values(**values, due_at=due_at, text=text))
+    """Plans a notice to each; planning the same one again changes nothing, or sends it `again`."""
+    for recipient in recipients:
+        same = (notices.c.kind == kind) & (notices.c.digest == digest) & (notices.c.recipient == recipient)
+        if (await tx.execute(select(notices.c.id).where(same))).first() is None:
+            values = {"kind": kind, "announcement": announcement, "digest": digest, "recipient": recipient, "due_at": due_at}
+            await tx.execute(notices.insert().values(values))
+        elif again:
+            await tx.execute(update(notices).where(same).values(sent_at=None, due_at=due_at, tries=0))
+
+
+async def replace(tx: AsyncConnection, row: Mapping[str, Any]) -> None:
+    """Keeps an approval; a row of the same person and decision that did not verify gives way."""
+    same = (approvals.c.digest == row["digest"]) & (approvals.c.person == row["person"]) & (approvals.c.decision == row["decision"])
+    await tx.execute(delete(approvals).where(same))
+    await tx.execute(insert(approvals).values(dict(row)))
 
 
 async def due_notices(tx: AsyncConnection, now: datetime, limit: int = 50) -> list[NoticeRow]:

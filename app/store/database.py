@@ -53,6 +53,7 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(url) if self.sqlite else create_async_engine(url, pool_size=10, pool_pre_ping=True)
         self._writing = asyncio.Lock()
         self._changed = asyncio.Condition()
+        self.writes = 0  # of this process; what was read may be kept until it changes
         self._waiting: list[_Waiting] = []
         self._committing: asyncio.Task[None] | None = None
         if self.sqlite:
@@ -75,6 +76,7 @@ class Database:
         else:
             async with self.engine.begin() as connection:
                 yield connection
+        self.writes += 1
         async with self._changed:
             self._changed.notify_all()
 

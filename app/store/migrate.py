@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from app.store.tables import house
 
 HEAD = "0001"
+_MOST_AHEAD = 400 * 24 * 3600.0
 _FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -37,7 +38,7 @@ def _upgrade(url: str, environment: str) -> timedelta:
             if bound.environment != environment:
                 whose = f"This database belongs to a {bound.environment} Tocsin"
                 raise WrongDatabase(f"{whose} and can never be used for {environment}. Choose another.")
-            return timedelta(seconds=bound.clock_ahead)
+            return timedelta(seconds=min(max(float(bound.clock_ahead), 0.0), _MOST_AHEAD))
     except DBAPIError as error:
         raise WrongDatabase(f"The database cannot be used: {error.orig}") from error
     finally:

@@ -41,9 +41,16 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+class DamagedRow(ValueError):
+    """A row holds what Tocsin never wrote there."""
+
+
 def moment(text: str) -> datetime | None:
-    """What `iso` wrote; None for ""."""
-    return datetime.fromisoformat(text) if text else None
+    """What `iso` wrote; None for "". Raises `DamagedRow`."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise DamagedRow("A time in the database is none.") from error
 
 
 class Moment(TypeDecorator[datetime]):
@@ -104,7 +111,6 @@ revisions = Table(
     Column("announcement", ForeignKey("announcements.id"), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("manifest", Text, nullable=False),
-    Column("findings", JSON, nullable=False),
     Column("wording", JSON, nullable=False),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("announcement", "revision"),
@@ -144,7 +150,6 @@ notices = Table(
     Column("announcement", ForeignKey("announcements.id"), nullable=False),
     Column("digest", String(71), nullable=False),
     Column("recipient", String(100), nullable=False),
-    Column("text", Text, nullable=False, server_default=""),
     Column("due_at", Moment, nullable=False),
     Column("sent_at", Moment, index=True),
     Column("tries", Integer, nullable=False, server_default="0"),

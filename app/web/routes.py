@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
 from app.domain.approval import Approval, ApprovalRefused, Statement
-from app.services import approve, banner, enrol, links
+from app.services import approve, enrol, links
+from app.services.banner import Shown
 from app.services.context import Context, Refused
 from app.web import pages
 
@@ -90,7 +91,7 @@ async def enrolled(token: str, request: Request, ctx: Ctx) -> Response:
     """Takes the new passkey, and gives back its roster entry."""
     try:
         made = json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):
         made = None
     if not isinstance(made, dict):
         raise Refused(422, "This is no passkey.", "Open the link in a browser and press the button there.")
@@ -100,7 +101,7 @@ async def enrolled(token: str, request: Request, ctx: Ctx) -> Response:
 @router.api_route("/banner.json", methods=BOTH)
 async def banner_json(request: Request, ctx: Ctx) -> Response:
     """The banner as data, for any origin; 304 where the reader has it."""
-    shown = await banner.current(ctx)
+    shown = await _banner(request).current(ctx)
     headers = PUBLIC | {"ETag": shown.etag}
     if shown.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
@@ -108,9 +109,9 @@ async def banner_json(request: Request, ctx: Ctx) -> Response:
 
 
 @router.api_route("/banner.html", methods=BOTH)
-async def banner_html(ctx: Ctx) -> Response:
+async def banner_html(request: Request, ctx: Ctx) -> Response:
     """The banner as a page of its own, for frames and readers without scripts."""
-    shown = await banner.current(ctx)
+    shown = await _banner(request).current(ctx)
     page = pages.banner_page(shown.data | {"environment": ctx.settings.environment.value})
     return HTMLResponse(page, headers=pages.page_headers(framed=True) | {"Cache-Control": PUBLIC["Cache-Control"]})
 
@@ -131,6 +132,10 @@ async def static(request: Request, version: str, name: str) -> Response:
         raise Refused(404, "There is no such file.") from None
     kept = "public, max-age=31536000, immutable" if version == pages.static_version() else "no-store"
     return _static(request, file, {"Cache-Control": kept, "Cross-Origin-Resource-Policy": "cross-origin"})
+
+
+def _banner(request: Request) -> Shown:
+    return request.app.state.banner  # type: ignore[no-any-return]
 
 
 def _static(request: Request, file: pages.StaticFile, headers: dict[str, str]) -> Response:

@@ -7,8 +7,6 @@ a row. Every step looks at the delivery table first, so a step or a whole broadc
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import wraps
 from typing import Any
@@ -23,13 +21,14 @@ from app.domain.delivery import FINAL, UNDER_WAY, DeliveryState
 from app.domain.followup import FollowUpState
 from app.services import follow_up
 from app.services.announce import existing
-from app.services.context import Context
 from app.services.verification import NotApproved, approved
 from app.store import announcements as store
 from app.store import deliveries, follow_ups, timeline
 from app.store.deliveries import DeliveryRow
 from app.store.tables import iso
-from app.workflows.deliver import Courier, Crew
+from app.workflows.deliver import Courier
+from app.workflows.house import House, begins, loosely, running
+from app.workflows.house import install as install
 from app.workflows.read_back import look
 
 log = structlog.get_logger(__name__)
@@ -38,25 +37,6 @@ _MAY_SEND = {AnnouncementState.APPROVED.value, AnnouncementState.SENDING.value}
 PARTNERS_FIRST = 10.0
 """Seconds for which the primary waits for partners."""
 
-GRACE, LONGEST_REST = 2.0, 60.0
-
-
-class House:
-    """What the engine's functions work with; one a process, set by `app.bootstrap` before the engine is launched."""
-
-    ctx: Context
-    crew: Crew
-    running: Counter[str]  # by digest, the broadcasts that run in this process
-    rests: dict[str, tuple[int, float]]  # by digest: how often it ended unfinished, and until when the sweep leaves it alone
-    couriers: dict[str, Courier]  # by digest, for as long as its signatures count as just verified
-    loose: set[asyncio.Task[Any]]  # what runs beside the engine
-
-
-def install(ctx: Context) -> None:
-    """Makes `ctx` the house of this process's broadcasts."""
-    House.ctx, House.crew, House.running = ctx, Crew(), Counter()
-    House.rests, House.couriers, House.loose = {}, {}, set()
-
 
 async def start(announcement: str, digest: str, run: int) -> None:
     """Starts a broadcast; starting the same run twice, or one beside another, is harmless.
@@ -64,20 +44,13 @@ async def start(announcement: str, digest: str, run: int) -> None:
     The engine may remember runs that our own tables, restored from a backup, count again: hence the process in the id. An engine
     that cannot write its book holds no warning up: the broadcast runs without it, and should it be cut off, the sweep starts it again.
     """
-    times, _ = House.rests.get(digest, (0, 0.0))
-    House.rests[digest] = (times, time.monotonic() + GRACE)
+    begins(digest)
     try:
         with SetWorkflowID(f"broadcast:{digest}:{run}:{House.ctx.runner}"):
             await DBOS.start_workflow_async(broadcast, announcement, digest)
     except Exception:
         log.exception("engine-failed", announcement=announcement)
-        _loosely(_run(announcement, digest))
-
-
-def may_start(digest: str) -> bool:
-    """Whether the sweep should start it: it does not run here, and has rested, longer each time that it ended unfinished."""
-    _, until = House.rests.get(digest, (0, 0.0))
-    return not House.crew.stopping and not House.running[digest] and time.monotonic() >= until
+        loosely(_run(announcement, digest))
 
 
 @DBOS.workflow(name="broadcast")
@@ -87,17 +60,9 @@ async def broadcast(announcement: str, digest: str) -> str:
 
 
 async def _run(announcement: str, digest: str) -> str:
-    House.running[digest] += 1
-    ended = "failed"
-    try:
-        ended = await _told(announcement, digest)
-    finally:
-        House.running[digest] -= 1
-        House.couriers.pop(digest, None)
-        times, _ = House.rests.pop(digest, (0, 0.0))
-        if ended not in {AnnouncementState.SENT.value, AnnouncementState.INCOMPLETE.value}:
-            House.rests[digest] = (times + 1, time.monotonic() + min(2.0**times, LONGEST_REST))
-    return ended
+    with running(digest) as run:
+        run.ended = await _told(announcement, digest)
+    return run.ended
 
 
 async def _told(announcement: str, digest: str) -> str:
@@ -105,6 +70,8 @@ async def _told(announcement: str, digest: str) -> str:
         return "refused"
     if await post_first(digest):
         await post_everything_else(digest)
+    if House.crew.stopping:
+        return "unfinished"
     await read_back(digest)
     return await end(announcement, digest)
 
@@ -139,7 +106,7 @@ async def _refuse(tx: AsyncConnection, digest: str, why: str) -> bool:
     log.error("broadcast-refused", digest=digest, why=why)
     revision = await store.revision(tx, digest)
     row = await store.announcement(tx, revision.announcement) if revision else None
-    if row is not None and row.digest == digest:
+    if row is not None and row.digest == digest and row.state in _MAY_SEND:
         told = {"incident": row.incident, "announcement": row.id}
         await store.change_announcement(tx, row.id, state=AnnouncementState.INCOMPLETE.value)
         await timeline.append(tx, House.ctx.now, "tocsin", "broadcast-refused", **told, data={"why": why})
@@ -175,7 +142,7 @@ async def post_first(courier: Courier, rows: list[DeliveryRow]) -> bool:
     Without a primary, or where it was left out, there is nothing to wait for.
     """
     if partners := [row for row in rows if row.role == Role.PARTNER.value]:
-        await asyncio.wait({_loosely(_all(courier.deliver(row) for row in partners))}, timeout=PARTNERS_FIRST)
+        await asyncio.wait({loosely(_all(courier.deliver(row) for row in partners))}, timeout=PARTNERS_FIRST)
     primary = _primary(rows)
     if primary is None:
         return True
@@ -188,7 +155,7 @@ async def post_everything_else(courier: Courier, rows: list[DeliveryRow]) -> boo
     """The rest of the thread, every pointer and the banner, all at once; none waits for another."""
     permalink = _permalink(rows)
     clock = [_start_the_clock(courier.approved.manifest.incident.id)] if permalink else []
-    await _all([*(courier.deliver(row, permalink) for row in rows if DeliveryState(row.state) not in FINAL), *clock])
+    await _all([*(courier.deliver(row, permalink) for row in rows), *clock])
     return True
 
 
@@ -242,20 +209,6 @@ async def _all(work: Iterable[Coroutine[Any, Any, Any]]) -> None:
             raise outcome
         if isinstance(outcome, BaseException):
             log.error("delivery-failed", exc_info=outcome)
-
-
-def _loosely(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-    """Runs it beside everything else; the loop by itself would forget the task."""
-
-    def ended(task: asyncio.Task[Any]) -> None:
-        House.loose.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("failed-beside", exc_info=error)
-
-    task = asyncio.ensure_future(work)
-    House.loose.add(task)
-    task.add_done_callback(ended)
-    return task
 
 
 def _primary(rows: Iterable[DeliveryRow]) -> DeliveryRow | None:

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -34,7 +35,7 @@ VERIFIED_FOR = 5.0
 SHORTEST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Turn:
     """Whose turn it is with one delivery: one run carries it, and another that comes along wakes the first from its pause."""
 
@@ -46,7 +47,7 @@ class Turn:
 class Crew:
     """What all couriers of a process share. Once it is `stopping`, no further attempt is opened."""
 
-    turns: dict[str, Turn] = field(default_factory=dict)
+    turns: WeakValueDictionary[str, Turn] = field(default_factory=WeakValueDictionary)
     stopping: bool = False
 
     def stop(self) -> None:
@@ -160,6 +161,8 @@ class _Errand:
             return same and not self.courier.crew.stopping
 
         part, _ = await self._next(row, destination)
+        if PERMALINK_SLOT in part.text:
+            return row, Outcome(Event.LOST)  # what was sent then cannot be told now, so nobody can look for it
         outcome = await Inquiry(self.courier.ctx, self.planned, destination, row, part).settle(pause)
         if outcome.event is Event.LOST and (self.courier.crew.stopping or outcome.problem == row.problem):
             return row, outcome

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
-from app.workflows import broadcast
+from app.workflows import house
 
 APPLICATION_VERSION = "1"
 """Constant: by default it is a hash of the code, and each deployment would strand what is under way."""
@@ -61,8 +62,8 @@ def launch(database_url: str) -> None:
 
 async def close(seconds: int = 25) -> None:
     """Lets posts that are under way come to their end for so long, then stops the engine; what is left is resumed at the next start."""
-    broadcast.House.crew.stop()
-    await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=seconds)
+    left = await house.stop(seconds)
+    await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=math.ceil(left))
     _dispose()
 
 

@@ -1,7 +1,7 @@
 """The loop beside the broadcasts: sends notices, looks at the clock, and starts what is approved and in its window but does not run.
 
 It wakes at every write of this process and at least once a second. What it starts a second time finds nothing left to do, and a
-broadcast that keeps ending unfinished is started ever more rarely (`broadcast.may_start`).
+broadcast that keeps ending unfinished is started ever more rarely (`house.running`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import structlog
 from app.services import follow_up, notify
 from app.services.context import Context
 from app.store import announcements as store
-from app.workflows import broadcast
+from app.workflows import broadcast, house
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ async def _forever(ctx: Context, work: Callable[[Context], Awaitable[int]]) -> N
 async def sweep(ctx: Context) -> int:
     """Starts every approved announcement whose window is open and whose broadcast does not run here; returns how many."""
     async with ctx.database.read() as tx:
-        waiting = [row for row in await store.in_window(tx, ctx.now) if broadcast.may_start(row.digest)]
+        waiting = [row for row in await store.in_window(tx, ctx.now) if house.may_start(row.digest)]
     for row in waiting:
         async with ctx.database.write() as tx:
             await store.change_announcement(tx, row.id, runs=row.runs + 1)

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Adapter, AdapterError, Part, ReadBack, Receipt, Role
 from app.domain.manifest import Manifest
+from app.services import announce
 from app.services.context import Context
-from app.store import approvals, deliveries, timeline
+from app.store import deliveries, timeline
 from app.store.deliveries import DeliveryRow
 
 log = structlog.get_logger(__name__)
@@ -43,9 +44,7 @@ async def look(ctx: Context, manifest: Manifest, row: DeliveryRow, permalink: st
         where = {"incident": manifest.incident.id, "announcement": manifest.announcement}
         await timeline.append(tx, ctx.now, "tocsin", f"read-back-{worst.state}", **where, data=data)
         if worst.state in {"missing", "altered"}:
-            text = f"The post on {row.destination} is {worst.state}: {row.permalink}\n{detail}"
-            for internal in ctx.with_role(Role.INTERNAL):
-                await approvals.add_notice(tx, "alarm", manifest.announcement, row.digest, f"destination:{internal.id}", ctx.now, text)
+            await announce.tell(ctx, tx, "alarm", manifest.announcement, row.digest, again=True)
 
     await ctx.database.commit(work)
 

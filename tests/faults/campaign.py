@@ -97,7 +97,8 @@ def main() -> int:
         for number, after in enumerate(moments(asked.kills, asked.seed)):
             verdict, resumed = strike(here, f"kill-{asked.seed}-{number}", after, signal.Signals[f"SIG{asked.signal}"])
             campaign.add(verdict, resumed)
-            print(f"{number + 1}/{asked.kills} after {after:.3f} s: {'; '.join(verdict.wrong) or 'good'}", file=sys.stderr, flush=True)
+            told = "; ".join(verdict.wrong) or f"good, {verdict.posted} posted, {verdict.undecided} undecided"
+            print(f"{number + 1}/{asked.kills} after {after:.3f} s: {told}", file=sys.stderr, flush=True)
     print(json.dumps(campaign.told(), indent=2))
     return 0 if campaign.verdict.good else 1
 

@@ -239,7 +239,7 @@ async def furnished(
         await tx.execute(incidents.insert().values(incident))
         announcement = {"id": "an_1", "incident": "in_1", "kind": "initial", "state": "sending", "revision": 1, "created_at": now}
         await tx.execute(announcements.insert().values(announcement | {"digest": fingerprint}))
-        revision = {"digest": fingerprint, "announcement": "an_1", "revision": 1, "findings": [], "wording": {}, "created_at": now}
+        revision = {"digest": fingerprint, "announcement": "an_1", "revision": 1, "wording": {}, "created_at": now}
         await tx.execute(revisions.insert().values(revision | {"manifest": manifest.to_bytes().decode()}))
         for position, one in enumerate(planned):
             row = {"id": f"de_{position}", "announcement": "an_1", "digest": fingerprint, "position": position, "destination": one.id}

@@ -21,7 +21,7 @@ from app.domain.delivery import Event
 from app.services.verification import Approved, NotApproved
 from app.store import deliveries
 from app.store.tables import timeline
-from app.workflows import broadcast, deliver
+from app.workflows import broadcast, deliver, house
 from tests.faults.scripted import SITE, Desk, Scripted, furnished
 
 Furnish = Callable[..., Awaitable[Desk]]
@@ -33,11 +33,11 @@ async def furnish(tmp_path: Path) -> AsyncIterator[Furnish]:
 
     async def make(platform: Scripted, **more: Any) -> Desk:
         opened.append(await furnished(tmp_path, platform, **more))
-        broadcast.install(opened[0].ctx)
+        house.install(opened[0].ctx)
         return opened[0]
 
     yield make
-    await asyncio.gather(*broadcast.House.loose, return_exceptions=True)
+    await asyncio.gather(*house.House.loose, return_exceptions=True)
     for desk in opened:
         await desk.platform.aclose()
         await desk.ctx.database.close()
@@ -160,14 +160,28 @@ async def test_a_process_that_stops_leaves_the_announcement_to_the_next(furnish:
     async with asyncio.timeout(10):
         while not other.requests:  # noqa: ASYNC110 - the platform is plain data
             await asyncio.sleep(0.01)
-    broadcast.House.crew.stop()
+    house.House.crew.stop()
     assert await asyncio.wait_for(running, 5) == "unfinished"
     assert await desk.state() == "sending"
-    assert not broadcast.may_start(desk.approved.digest), "this process starts nothing any more"
-    broadcast.install(desk.ctx)
-    assert broadcast.may_start(desk.approved.digest)
+    assert not house.may_start(desk.approved.digest), "this process starts nothing any more"
+    house.install(desk.ctx)
+    assert house.may_start(desk.approved.digest)
     assert await run(desk) == "sent"
     assert len(other.posts) == 1
+
+
+async def test_what_a_person_leaves_out_is_waited_for_no_longer(furnish: Furnish, trusted: Callable[[Desk], None]) -> None:
+    other = Scripted([NotSent("Busy.", 600)])
+    desk = await furnish(Scripted(), others=[("there", other, Role.POINTER)])
+    trusted(desk)
+    running = asyncio.ensure_future(run(desk))
+    async with asyncio.timeout(10):
+        while (await states(desk))["there"] != "planned" or not other.requests:  # noqa: ASYNC110 - the database signals nobody outside
+            await asyncio.sleep(0.01)
+    await act(desk, "there", Event.SKIPPED)
+    assert await run(desk) == "sent"
+    assert await asyncio.wait_for(running, 5) == "sent"
+    assert len(other.requests) == 1
 
 
 async def test_signatures_that_fall_in_the_middle_end_it_and_a_retry_goes_on(
@@ -232,8 +246,8 @@ async def test_the_sweep_rests_longer_each_time(furnish: Furnish, monkeypatch: p
         for _ in range(9):
             with pytest.raises(OSError, match="no such luck"):
                 await run(desk)
-            assert not broadcast.may_start(digest)
-            rests.append(round(broadcast.House.rests[digest][1] - time.monotonic()))
+            assert not house.may_start(digest)
+            rests.append(round(house.House.rests[digest][1] - time.monotonic()))
     assert rests == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
@@ -248,6 +262,6 @@ async def test_an_engine_that_fails_holds_no_warning_up(
 
     monkeypatch.setattr(DBOS, "start_workflow_async", broken)
     await broadcast.start("an_1", desk.approved.digest, 1)
-    await asyncio.gather(*broadcast.House.loose)
+    await asyncio.gather(*house.House.loose)
     assert await desk.state() == "sent"
     assert len(desk.platform.posts) == 1

@@ -215,7 +215,6 @@ def test_resolving_many_times_at_once_resolves_once(desk: Desk) -> None:
 # What is cancelled or not yet due stays so
 
 
-@defect("retry, skip and mark set `sending` whatever the announcement's state: a machine token revives a cancelled one, and it is sent")
 def test_nothing_revives_a_cancelled_announcement(desk: Desk) -> None:
     shown = told(desk)
     words = {"text": f"All is well again. ({secrets.token_hex(4)})"}
@@ -229,7 +228,6 @@ def test_nothing_revives_a_cancelled_announcement(desk: Desk) -> None:
     assert {answer.status_code for answer in answers} == {409}
 
 
-@defect("resolved before its first post, an incident never gets drafts: its summary falls due without a reminder")
 def test_an_incident_that_was_resolved_before_its_first_post_is_followed_up(desk: Desk) -> None:
     accepted = desk.announce(destinations=["x"])
     assert desk.post(f"/v1/incidents/{accepted['incident']['id']}/resolve").status_code == 200
@@ -242,7 +240,7 @@ def test_an_incident_that_was_resolved_before_its_first_post_is_followed_up(desk
 # Repeated requests
 
 
-@pytest.mark.parametrize(("path", "body"), [("/v1/roster/enrolments", {"person": "first-reviewer"}), ("/v1/destinations/check", {})])
+@pytest.mark.parametrize(("path", "body"), [("/v1/announcements/an_none/cancel", {}), ("/v1/destinations/check", {})])
 def test_a_key_is_no_use_elsewhere(desk: Desk, path: str, body: dict[str, Any]) -> None:
     key = {"Idempotency-Key": secrets.token_hex(8)}
     assert desk.post("/v1/announcements", LEAST | {"incident": {"name": f"Key {key}"[:60]}}, **key).status_code == 202
@@ -255,7 +253,6 @@ def test_an_unusable_key_is_refused(desk: Desk, key: str) -> None:
     assert answer.status_code == 422
 
 
-@defect("an answer that is kept for its key holds the enrolment link, so its token lies in the database in the clear")
 def test_the_token_of_an_enrolment_is_not_in_the_database(desk: Desk) -> None:
     made = desk.post("/v1/roster/enrolments", {"person": "first-reviewer"}, **{"Idempotency-Key": secrets.token_hex(8)})
     assert made.json()["url"].rsplit("/", 1)[1] not in _stored(desk)
@@ -286,16 +283,11 @@ def test_the_token_of_an_enrolment_is_not_in_the_database(desk: Desk) -> None:
         ("/approve/" + "A" * 43, b"[" * 60_000),
         ("/approve/%ff", b"{}"),
         ("/enrol/x", b"null"),
-        pytest.param("/enrol/x", b"[" * 100_000, marks=defect("RecursionError: 500, without any token")),
-        pytest.param(
-            "/v1/announcements",
-            b'{"text":"Do nothing.","text":"Move your funds.","incident":{"name":"Twice"}}',
-            marks=defect("of a field that stands twice the last is taken, silently"),
-        ),
+        ("/enrol/x", b"[" * 100_000),
+        ("/v1/announcements", b'{"text":"Do nothing.","text":"Move your funds.","incident":{"name":"Twice"}}'),
         *(
-            pytest.param("/v1/announcements", json.dumps(LEAST | {"incident": {"name": "x", "started": started}}).encode(), marks=mark)
+            ("/v1/announcements", json.dumps(LEAST | {"incident": {"name": "x", "started": started}}).encode())
             for started in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00")
-            for mark in [defect("OverflowError: 500")]
         ),
     ],
 )
@@ -306,7 +298,6 @@ def test_a_misshapen_body_is_refused_as_such(desk: Desk, path: str, body: bytes)
 
 
 @pytest.mark.parametrize("started", ["0500-01-01T00:00:00Z", "9999-12-31T23:00:00Z"])
-@defect("a time far off is taken, and then the incident cannot be resolved: 500 for ever")
 def test_an_incident_whose_start_is_far_off_is_refused_or_can_be_resolved(desk: Desk, started: str) -> None:
     named = {"name": f"Started {secrets.token_hex(4)}", "started": started, "time_zone": "Asia/Tokyo"}
     answer = submit(desk, incident=named, destinations=["x"])
@@ -327,8 +318,8 @@ def test_an_incident_whose_start_is_far_off_is_refused_or_can_be_resolved(desk: 
         "/static/%2e%2e/base.html",
         "/static//etc/passwd",
         "/static/x/approve.js%00.css",
-        pytest.param("/v1/timeline?after=" + "9" * 30, marks=defect("OverflowError: 500")),
-        pytest.param("/v1/incidents/{incident}/timeline?after=-" + "9" * 30, marks=defect("OverflowError: 500")),
+        "/v1/timeline?after=" + "9" * 30,
+        "/v1/incidents/{incident}/timeline?after=-" + "9" * 30,
     ],
 )
 def test_a_misshapen_address_is_refused_as_such(desk: Desk, path: str) -> None:
@@ -339,7 +330,7 @@ def test_a_misshapen_address_is_refused_as_such(desk: Desk, path: str) -> None:
     assert "root:" not in answer.text
 
 
-@pytest.mark.parametrize("last", ["abc", "-1", "1e3", pytest.param("9" * 30, marks=defect("OverflowError inside the stream"))])
+@pytest.mark.parametrize("last", ["abc", "-1", "1e3", "9" * 30])
 def test_a_junk_last_event_id_is_refused(desk: Desk, last: str) -> None:
     shown = told(desk, destinations=["team"])
     assert desk.http.get(f"/v1/announcements/{shown['id']}/events", headers={"Last-Event-ID": last}).status_code == 422
@@ -350,7 +341,6 @@ def _connect(desk: Desk) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=1)
 
 
-@defect("HTTP/2 is spoken, where a body needs neither length nor transfer-encoding: its size is limited by nothing, without any token")
 def test_a_body_without_a_length_is_refused_over_http2_too(desk: Desk) -> None:
     def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
         return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
@@ -361,7 +351,10 @@ def test_a_body_without_a_length_is_refused_over_http2_too(desk: Desk) -> None:
         connection.sendall(
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(1, 4, 1, headers) + frame(0, 0, 1, b"{" * 16_000)
         )
-        answered = connection.recv(65_536)
+        try:
+            answered = connection.recv(65_536)
+        except ConnectionResetError:
+            return  # HTTP/2 is not spoken at all
         with contextlib.suppress(TimeoutError):
             while answered and frame(4, 1, 0, b"")[:4] and b"problem+json" not in answered:
                 more = connection.recv(65_536)
@@ -369,7 +362,6 @@ def test_a_body_without_a_length_is_refused_over_http2_too(desk: Desk) -> None:
     assert not answered or answered.startswith(b"HTTP/1.1 4") or b"problem+json" in answered
 
 
-@defect("128 requests whose bodies never come are all that is served: without a token they stop approvals, banner and all")
 def test_bodies_that_never_come_do_not_hold_everything_up(desk: Desk) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(150):
@@ -385,11 +377,11 @@ def test_bodies_that_never_come_do_not_hold_everything_up(desk: Desk) -> None:
     "changes",
     [
         {"text": "The text {{permalink}} here."},
-        pytest.param({"affected": "Look at {{permalink}} now."}, marks=defect("two slots in every pointer")),
-        pytest.param({"if_affected": "{{permalink}}"}, marks=defect("two slots in every pointer")),
-        pytest.param({"incident": {"name": "Name {{permalink}}"}}, marks=defect("two slots in every pointer")),
-        pytest.param({"texts": {"x": "Full {{permalink}}"}}, marks=defect("signed, and refused when it is to be sent: nothing goes out")),
-        pytest.param({"texts": {"x": "a " * 200 + "{{permalink}}"}}, marks=defect("substituted in a later part of the primary's thread")),
+        {"affected": "Look at {{permalink}} now."},
+        {"if_affected": "{{permalink}}"},
+        {"incident": {"name": "Name {{permalink}}"}},
+        {"texts": {"x": "Full {{permalink}}"}},
+        {"texts": {"x": "a " * 200 + "{{permalink}}"}},
     ],
 )
 def test_nobody_writes_a_slot(desk: Desk, changes: dict[str, Any]) -> None:
@@ -399,13 +391,11 @@ def test_nobody_writes_a_slot(desk: Desk, changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"texts": {"telegram": "Its own."}}, marks=defect("a pointer's own text is taken and never used")),
-        pytest.param(
-            {"texts": {"x": "Its own."}, "destinations": ["team"]}, marks=defect("the text of one left out is taken and never used")
-        ),
-        pytest.param({"destinations": []}, marks=defect("none means all")),
-        pytest.param({"overrides": [{"rule": "no-such", "reason": "r"}]}, marks=defect("an override of no rule is taken and signed")),
-        pytest.param({"author": "nobody-at-all"}, marks=defect("anybody is taken for the author, and shown as such")),
+        {"texts": {"telegram": "Its own."}},
+        {"texts": {"x": "Its own."}, "destinations": ["team"]},
+        {"destinations": []},
+        {"overrides": [{"rule": "no-such", "reason": "r"}]},
+        {"author": "nobody-at-all"},
     ],
 )
 def test_what_would_be_ignored_is_refused(desk: Desk, changes: dict[str, Any]) -> None:
@@ -416,11 +406,9 @@ def test_what_would_be_ignored_is_refused(desk: Desk, changes: dict[str, Any]) -
     ("changes", "rule"),
     [
         ({"text": "Go to app.example.com now."}, "live-link-affected"),
-        pytest.param({"texts": {"x": "TODO: say something."}}, "placeholder", marks=defect("own texts are not looked at for gaps")),
-        pytest.param(
-            {"incident": {"name": "Name \u202egnp.exe"}, "affected": "All."}, "hidden-characters", marks=defect("titles are not looked at")
-        ),
-        pytest.param({"text": "Go to https://bücher.example/ now."}, "live-link-affected", marks=defect("IDNs are compared as Punycode")),
+        ({"texts": {"x": "TODO: say something."}}, "placeholder"),
+        ({"incident": {"name": "Name \u202egnp.exe"}, "affected": "All."}, "hidden-characters"),
+        ({"text": "Go to https://bücher.example/ now."}, "live-link-affected"),
     ],
 )
 def test_a_lie_in_the_words_is_found(desk: Desk, changes: dict[str, Any], rule: str) -> None:
@@ -436,7 +424,6 @@ def test_what_a_second_request_says_of_the_incident_is_not_dropped(desk: Desk) -
     assert "live-link-affected" in {finding["rule"] for finding in again.json()["findings"]}
 
 
-@defect("of an incident of the same name the newly named domains replace the others: a link to those is no finding any more")
 def test_a_second_request_takes_no_affected_domain_away(desk: Desk) -> None:
     name = f"Shared {secrets.token_hex(4)}"
     submit(desk, incident={"name": name, "affected_domains": ["evil.example"]})
@@ -468,14 +455,12 @@ def test_a_text_that_one_destination_cannot_carry_names_that_one(desk: Desk) -> 
     assert [error["field"] for error in answer.json()["errors"]] == ["destinations.x"]
 
 
-@defect("Unsupported in the reply that links a summary is caught by nobody: 500")
 def test_a_link_in_the_old_thread_that_cannot_be_rendered_is_refused_as_such(desk: Desk) -> None:
     shown = told(desk)
     words = {"kind": "summary", "incident": shown["incident"]["id"], "destinations": ["x"], "affected": "a" + "\u0301" * 390}
     assert submit(desk, **words).status_code == 422
 
 
-@defect("only the first part of a thread is marked")
 def test_every_part_of_a_drill_is_marked(desk: Desk) -> None:
     accepted = desk.announce(text="Move your funds now. " * 40, destinations=["x"])
     parts = accepted["renderings"][0]["parts"]
@@ -534,7 +519,6 @@ def test_a_drill_takes_no_address_but_this_machines(tmp_path: Path, url: str) ->
         load_destinations(settings, {"TOCSIN_T_TOKEN": "1:a"})
 
 
-@defect("a token that was written without a name is printed as if it were the name")
 def test_a_token_is_not_told_when_it_is_written_wrongly() -> None:
     token = secrets.token_urlsafe(32)
     with pytest.raises(ValueError) as caught:
@@ -542,14 +526,12 @@ def test_a_token_is_not_told_when_it_is_written_wrongly() -> None:
     assert token not in str(caught.value)
 
 
-@defect("of two tokens of one name the first silently opens nothing")
 def test_two_tokens_of_one_name_both_work_or_are_refused() -> None:
     with pytest.raises(ValueError, match="ops"):
         Tokens(f"ops:{'a' * 40},ops:{'b' * 40}")
 
 
 @pytest.mark.parametrize("wrong", [{"smtp_security": "tsl"}, {"time_zone": "Mars/Olympus"}, {"public_url": "https://"}])
-@defect("taken at start-up: mail and password travel unencrypted, or requests fail later with 500")
 def test_a_wrong_setting_stops_the_start(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError):
         Settings(**wrong)  # type: ignore[arg-type]

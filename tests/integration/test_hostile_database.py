@@ -89,6 +89,7 @@ def posts(desk: Desk) -> list[str]:
 
 
 def banner(desk: Desk) -> dict[str, Any]:
+    time.sleep(1.1)  # what is shown may be a second old
     answer = ANYONE.get(f"{desk.stage.house.url}/banner.json")
     assert answer.status_code == 200, answer.text
     shown: dict[str, Any] = answer.json()
@@ -212,7 +213,7 @@ def test_a_whole_revision_with_approvals_moved_to_it_sends_nothing(desk: Desk) -
     [(manifest,)] = sql(desk, "SELECT manifest FROM revisions WHERE digest = ?", accepted["digest"])
     evil = manifest.replace("move your funds", "send your funds")
     forged = digest(evil.encode())
-    same = "announcement, findings, wording, created_at"
+    same = "announcement, wording, created_at"
     query = f"INSERT INTO revisions (digest, manifest, revision, {same}) SELECT ?, ?, 2, {same} FROM revisions WHERE digest = ?"
     sql(desk, query, forged, evil, accepted["digest"])
     sql(desk, "UPDATE approvals SET digest = ? WHERE digest = ?", forged, accepted["digest"])
@@ -278,7 +279,6 @@ def test_a_delivery_that_became_a_banner_by_a_row_shows_nothing(desk: Desk) -> N
         sql(desk, "UPDATE deliveries SET state = 'skipped' WHERE digest = ?", shown["digest"])
 
 
-@defect("the signed send window does not count for the banner: a row shows an approved one before its time, or after it was cancelled")
 def test_the_banner_shows_nothing_before_its_time(desk: Desk) -> None:
     later = scheduled(desk, "x", "homepage")
     sql(desk, "UPDATE deliveries SET state = 'posted', posted_at = '2097-01-01T00:00:00.000000Z' WHERE digest = ?", later["digest"])
@@ -292,36 +292,27 @@ def test_the_banner_shows_nothing_before_its_time(desk: Desk) -> None:
 
 
 @contextlib.contextmanager
-def notice(desk: Desk, kind: str, recipient: str, text: str) -> Iterator[None]:
+def notice(desk: Desk, kind: str, recipient: str) -> Iterator[None]:
     accepted = desk.announce(destinations=["team"])
-    columns = "kind, announcement, digest, recipient, text, due_at"
-    values = (kind, accepted["id"], accepted["digest"], recipient, text, LONG_AGO)
-    sql(desk, f"INSERT INTO notices ({columns}) VALUES (?, ?, ?, ?, ?, ?)", *values)
+    values = (kind, accepted["id"], accepted["digest"], recipient, LONG_AGO)
+    sql(desk, "INSERT INTO notices (kind, announcement, digest, recipient, due_at) VALUES (?, ?, ?, ?, ?)", *values)
+    mine = "kind = ? AND digest = ? AND recipient = ?"
     try:
-        soon(lambda: kind == "no-such-kind" or sql(desk, f"{TRIED} AND kind = ? AND text = ?", kind, text))
+        soon(lambda: kind == "no-such-kind" or sql(desk, f"{TRIED} AND {mine}", kind, accepted["digest"], recipient))
         yield
     finally:
-        sql(desk, "DELETE FROM notices WHERE text = ? AND kind = ?", text, kind)
+        sql(desk, f"DELETE FROM notices WHERE {mine}", kind, accepted["digest"], recipient)
 
 
-@defect("a notice's row names any destination and any words: Tocsin posts them on the primary, and nobody signed")
-@pytest.mark.parametrize("text", ["Send your coins to evil.example", ""])
-def test_a_notice_goes_to_no_public_destination(desk: Desk, text: str) -> None:
+@pytest.mark.parametrize("kind", ["alarm", "approve", "overdue"])
+def test_a_notice_goes_to_no_public_destination(desk: Desk, kind: str) -> None:
     before = posts(desk)
-    with notice(desk, "alarm", "destination:x", text):
+    with notice(desk, kind, "destination:x"):
         assert posts(desk) == before
 
 
-@defect("the words of a notice are taken from its row, so the team and the reviewers are told what nobody wrote")
-def test_a_notice_says_only_what_tocsin_says(desk: Desk) -> None:
-    lie = f"Sign here: https://evil.example/{secrets.token_hex(4)}"
-    with notice(desk, "overdue", "first-reviewer", lie):
-        assert lie not in json.dumps(record(desk)["smtp"])
-
-
-@defect("one notice that cannot be made sense of stops all others: no approval link is sent any more")
 def test_one_bad_notice_holds_up_no_other(desk: Desk) -> None:
-    with notice(desk, "no-such-kind", "first-reviewer", ""):
+    with notice(desk, "no-such-kind", "first-reviewer"):
         accepted = desk.announce(destinations=["team"])
         soon(lambda: json.dumps(record(desk)["smtp"]).count(accepted["digest"]) == 3)
         assert json.dumps(record(desk)["smtp"]).count(accepted["digest"]) == 3, "two reviewers and the team"
@@ -330,7 +321,6 @@ def test_one_bad_notice_holds_up_no_other(desk: Desk) -> None:
 # Rows that make no sense
 
 
-@defect("one follow-up whose announcement is gone undoes the whole tick: no other reminds, expires or falls due any more")
 def test_one_bad_follow_up_holds_up_no_other(desk: Desk) -> None:
     bad, good = scheduled(desk, "x"), scheduled(desk, "x")
 
@@ -369,12 +359,10 @@ def shown(desk: Desk) -> dict[str, Any]:
 DAMAGES = {
     "UPDATE revisions SET manifest = '{' WHERE digest = ?": "SELECT manifest FROM revisions WHERE digest = ?",
     "UPDATE revisions SET manifest = X'ff00' WHERE digest = ?": "SELECT manifest FROM revisions WHERE digest = ?",
-    "UPDATE revisions SET findings = '[{}]' WHERE digest = ?": "SELECT findings FROM revisions WHERE digest = ?",
     "UPDATE deliveries SET posted_at = 'zzz' WHERE digest = ?": "SELECT posted_at FROM deliveries WHERE digest = ?",
 }
 
 
-@defect("a damaged row is answered with 500, the public banner's too")
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_row_is_told_and_not_a_failure(desk: Desk, shown: dict[str, Any], damage: str) -> None:
     [(good,), *_] = sql(desk, DAMAGES[damage], shown["digest"])
@@ -397,14 +385,12 @@ def test_an_announcement_that_was_refused_can_be_revised(desk: Desk) -> None:
     assert desk.post(f"/v1/announcements/{accepted['id']}/revisions", {"text": "Again."}).status_code == 202
 
 
-@defect("the rows' own columns are shown as approvals, verified or not")
 def test_a_forged_approval_is_not_shown_to_those_who_sign(desk: Desk) -> None:
     accepted = desk.announce(destinations=["team"])
     approve_by_sql(desk, accepted, BOTH[1], "{}")
     assert desk.http.get(f"/v1/announcements/{accepted['id']}/approval-request").json()["approvals"] == []
 
 
-@defect("a forged row passes for the person's decision: the true one is answered with 200 and thrown away")
 def test_a_forged_approval_does_not_shut_the_true_one_out(desk: Desk) -> None:
     accepted = desk.announce(destinations=["team"])
     approve_by_sql(desk, accepted, BOTH[0], "{}")
@@ -427,7 +413,6 @@ def test_a_changed_entry_of_the_record_shows(desk: Desk) -> None:
         sql(desk, "UPDATE timeline SET actor = ? WHERE seq = 2", actor)
 
 
-@defect("OverflowError at the next start, of a live house too, though a clock that runs ahead is a drill's alone")
 async def test_a_junk_clock_in_the_house_is_told(tmp_path: Path) -> None:
     path = tmp_path / "tocsin.sqlite"
     await migrate.upgrade(f"sqlite:///{path}", "live")
@@ -455,9 +440,6 @@ def on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@defect(
-    "an announcement's row is read without a lock: who cancels while the last one approves is told yes, and it is approved all the same"
-)
 def test_on_postgres_a_cancelled_one_stays_so_though_the_last_one_approves_meanwhile(on_postgres: tuple[Desk, str]) -> None:
     desk, url = on_postgres
     accepted = desk.announce(destinations=["team"])

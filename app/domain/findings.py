@@ -1,0 +1,42 @@
+"""What the wording checks find in a manifest. Findings follow from the signed bytes alone, so no row can add or hide one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from adapters.contract import PERMALINK_SLOT
+from app.domain import wording
+from app.domain.manifest import Manifest
+from app.domain.wording import Finding
+
+
+def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
+    """Findings on the canonical text (destination ""), and those that only a destination's rendering has."""
+    canonical = wording.check(manifest.text, manifest.incident)
+    known = {(finding.rule, finding.excerpt) for finding in canonical}
+    found = [("", finding) for finding in canonical]
+    for destination, text in _renderings(manifest):
+        for finding in wording.check(text, manifest.incident):
+            if (finding.rule, finding.excerpt) not in known:
+                known.add((finding.rule, finding.excerpt))
+                found.append((destination, finding))
+    return tuple(found)
+
+
+def _renderings(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Every text that a reader will see, without the slot and the backslashes of Markdown."""
+    for entry in manifest.destinations:
+        for form in filter(None, (entry.full, entry.pointer)):
+            for text in dict.fromkeys(text for part in form.parts for text in (part.text, part.title, part.standalone)):
+                yield entry.id, text.replace(PERMALINK_SLOT, "").replace("\\", "")
+
+
+def unanswered(manifest: Manifest) -> tuple[Finding, ...]:
+    """The blocks that no override names; while there are any, the revision cannot be approved."""
+    return wording.not_overridden(tuple(finding for _, finding in of_manifest(manifest)), manifest.overrides)
+
+
+def as_json(manifest: Manifest) -> list[dict[str, object]]:
+    """Findings as they are shown."""
+    return [{"destination": destination} | dataclasses.asdict(finding) for destination, finding in of_manifest(manifest)]

@@ -9,6 +9,7 @@ Errors are named by what has to happen next:
   * `Unsupported` - this platform cannot carry that; the author edits or leaves the destination out
   * `Rejected` - the platform certainly refused the text; the author edits
   * `NeedsOperator` - credential, permission or account; the destination pauses until a person mends it
+    * `WrongAccount` - the credentials open another account than the approved one; nothing may be posted with them
   * `NeedsPerson` - nothing is sent by machine here; a person posts by hand and gives the URL
   * `NotSent` - certainly not posted; the same post may be tried again, not before `retry_after`
   * `OutcomeUnknown` - perhaps posted; look before trying again. Whatever is not recognised is this one
@@ -43,6 +44,10 @@ class Rejected(AdapterError):
 
 class NeedsOperator(AdapterError):
     """A credential, permission, payment or account is wrong; certainly not posted, and the destination pauses until it is mended."""
+
+
+class WrongAccount(NeedsOperator):
+    """The credentials work, and open another account than the destination is bound to; nothing may be posted with them."""
 
 
 class NeedsPerson(AdapterError):

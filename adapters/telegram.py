@@ -41,6 +41,7 @@ from adapters.contract import (
     Rejected,
     Rendering,
     Unsupported,
+    WrongAccount,
 )
 from adapters.http import MAX_ANSWER, USER_AGENT, transport, under_way
 from adapters.text import URL, mark, neutralise_mentions, quoted, split, utf16_length
@@ -118,7 +119,7 @@ class TelegramAdapter:
         except OutcomeUnknown:
             raise NotSent("Telegram gave no usable answer while the bot was checked: try again later.") from None
         if str(chat.id) != self._account:
-            raise NeedsOperator(f"{self._chat} is chat {chat.id}, not {self._account} as approved: correct chat or account.")
+            raise WrongAccount(f"{self._chat} is chat {chat.id}, not {self._account} as approved: correct chat or account.")
         return Identity(self._account, f"{self._chat} by @{me.username}", _rights(chat, member, self._pin))
 
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:

@@ -26,6 +26,7 @@ from adapters.contract import (
     Receipt,
     Reconcile,
     Rendering,
+    WrongAccount,
 )
 from adapters.discord import wire
 from adapters.text import quoted
@@ -84,7 +85,7 @@ class DiscordAdapter:
         """Whether the bot may post shows with the first post only: no answer says which permissions it has."""
         me = wire.object_of(await self._wire.ask("/users/@me"))
         if me.get("id") != self._account:
-            raise NeedsOperator(f"The token is of the bot {quoted(me.get('id'))}, not {self._account} as approved: correct one of them.")
+            raise WrongAccount(f"The token is of the bot {quoted(me.get('id'))}, not {self._account} as approved: correct one of them.")
         channel = wire.object_of(await self._wire.ask(f"/channels/{self._channel}"))
         if channel.get("guild_id") != self._guild:
             raise NeedsOperator(f"The channel {self._channel} is not in the server {self._guild}: correct channel or guild.")

@@ -24,6 +24,7 @@ from adapters.contract import (
     Reconcile,
     Rendering,
     Unsupported,
+    WrongAccount,
 )
 from adapters.discord import wire
 from adapters.text import quoted
@@ -79,7 +80,7 @@ class DiscordWebhookAdapter:
         self._remember(answer)
         hook = wire.object_of(answer)
         if hook.get("id") != self._account:
-            raise NeedsOperator(f"The URL is of another webhook than {self._account}, as approved: correct url or account.")
+            raise WrongAccount(f"The URL is of another webhook than {self._account}, as approved: correct url or account.")
         if (hook.get("guild_id"), hook.get("channel_id")) != (self._guild, self._channel):
             raise NeedsOperator("The webhook posts to another channel than is configured: correct guild and channel, or move the webhook.")
         return Identity(self._account, f"webhook {quoted(hook.get('name'), 80)}")

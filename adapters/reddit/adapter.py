@@ -34,6 +34,7 @@ from adapters.contract import (
     Rejected,
     Rendering,
     Unsupported,
+    WrongAccount,
 )
 from adapters.reddit.text import dig, literal, same_text
 from adapters.reddit.wire import MADE_NO_SENSE, Conflict, Wire
@@ -109,7 +110,8 @@ class RedditAdapter:
         if not isinstance(account, str) or not isinstance(name, str):
             raise NotSent("Reddit did not say whose login this is: try again.")
         if account != self.config.account or name.casefold() != self._user.casefold():
-            raise NeedsOperator(
+            wrong = WrongAccount if account != self.config.account else NeedsOperator
+            raise wrong(
                 f"The login of {self.config.id} opens the account {quoted(name)} ({quoted(account)}), not “{self._user}” "
                 f"(“{self.config.account}”): put in the right login or correct the destination."
             )

@@ -30,6 +30,7 @@ from adapters.contract import (
     Rejected,
     Rendering,
     Unsupported,
+    WrongAccount,
 )
 from adapters.text import mark, neutralise_mentions, quoted, split
 from adapters.x.text import dig, embedded_text, same_text, sayable, told_text, told_time, weight
@@ -100,7 +101,8 @@ class XAdapter:
         if not isinstance(account, str) or not isinstance(name, str):
             raise NotSent("X did not say whose keys these are: try again.")
         if account != self.config.account or name.casefold() != self.handle.casefold():
-            raise NeedsOperator(
+            wrong = WrongAccount if account != self.config.account else NeedsOperator
+            raise wrong(
                 f"The keys of {self.config.id} open the account {quoted(name)} ({quoted(account)}), not “{self.handle}” "
                 f"(“{self.config.account}”): put in the right keys or correct the destination."
             )

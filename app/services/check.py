@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.contract import AdapterError
+from adapters.contract import AdapterError, WrongAccount
 from app.services.context import Context, Destination
 from app.store.tables import announcements, checks, iso
 
@@ -41,7 +41,7 @@ async def when_due(ctx: Context) -> bool:
 async def all_of_them(ctx: Context) -> list[dict[str, Any]]:
     """Checks all destinations at once, keeps and returns what was found of each."""
     found = await asyncio.gather(*(one(destination) for destination in ctx.destinations.values()))
-    ctx.accounts.update({item["destination"]: item["account"] for item in found if item["account"]})
+    ctx.wrong_accounts = {item["destination"]: item["detail"] for item in found if item.pop("wrong_account")}
 
     async def work(tx: AsyncConnection) -> None:
         await tx.execute(delete(checks))
@@ -62,9 +62,11 @@ async def one(destination: Destination) -> dict[str, Any]:
         ok = identity.account == destination.config.account
         detail = "; ".join(identity.notes) if ok else f"The credentials open {identity.account}, not {destination.config.account}."
         told |= {"ok": ok, "account": identity.account, "name": identity.name, "detail": detail}
+        wrong = identity.account != destination.config.account
     except (AdapterError, TimeoutError, OSError) as error:
+        wrong = isinstance(error, WrongAccount)
         told |= {"ok": False, "account": "", "name": "", "detail": str(error) or "It did not answer within 30 s."}
-    return told | {"seconds": round(time.monotonic() - begun, 3)}
+    return told | {"wrong_account": wrong, "seconds": round(time.monotonic() - begun, 3)}
 
 
 async def broken(ctx: Context) -> list[dict[str, str]]:

@@ -75,7 +75,7 @@ class Context:
     post_mail: Callable[[str, str, str], Awaitable[None]] | None  # to, subject, text
     roster_problem: Callable[[], str] = str  # why its file could not be read since, or ""
     enrolments: dict[str, Enrolment] = field(default_factory=dict, repr=False)  # by token; a restart forgets them
-    accounts: dict[str, str] = field(default_factory=dict)  # by destination: whose account its credentials opened when last checked
+    wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
     runner: str = field(default_factory=lambda: secrets.token_hex(8))  # this process, in every attempt it opens
 
     @property

@@ -19,7 +19,7 @@ from adapters.contract import Role
 from app.domain.announcement import AnnouncementState
 from app.domain.delivery import FINAL, UNDER_WAY, DeliveryState
 from app.domain.followup import FollowUpState
-from app.services import follow_up
+from app.services import announce, follow_up
 from app.services.announce import existing
 from app.services.verification import NotApproved, approved
 from app.store import announcements as store
@@ -102,14 +102,17 @@ async def begin(announcement: str, digest: str) -> bool:
 
 
 async def _refuse(tx: AsyncConnection, digest: str, why: str) -> bool:
-    """Ends a broadcast behind which two people do not stand (any more), until a person acts."""
+    """Ends a broadcast behind which two people do not stand (any more): its author may revise it, or, once begun, a person acts."""
     log.error("broadcast-refused", digest=digest, why=why)
     revision = await store.revision(tx, digest)
     row = await store.announcement(tx, revision.announcement) if revision else None
     if row is not None and row.digest == digest and row.state in _MAY_SEND:
         told = {"incident": row.incident, "announcement": row.id}
-        await store.change_announcement(tx, row.id, state=AnnouncementState.INCOMPLETE.value)
+        begun = await deliveries.attempts_of(tx, [delivery.id for delivery in await deliveries.of_digest(tx, digest)])
+        state = AnnouncementState.INCOMPLETE if begun else AnnouncementState.RETURNED
+        await store.change_announcement(tx, row.id, state=state.value)
         await timeline.append(tx, House.ctx.now, "tocsin", "broadcast-refused", **told, data={"why": why})
+        await announce.tell(House.ctx, tx, "alarm", row.id, digest, again=True)
     return False
 
 
@@ -184,6 +187,8 @@ async def end(announcement: str, digest: str) -> str:
         state = AnnouncementState.SENT if all(DeliveryState(d.state) in FINAL for d in rows) else AnnouncementState.INCOMPLETE
         if row.state == AnnouncementState.SENDING.value:
             await store.change_announcement(tx, announcement, state=state.value, finished_at=ctx.now)
+            if state is AnnouncementState.INCOMPLETE:
+                await announce.tell(ctx, tx, "alarm", announcement, digest, again=True)
             await timeline.append(tx, ctx.now, "tocsin", f"broadcast-{state.value}", incident=row.incident, announcement=announcement)
     return state.value
 

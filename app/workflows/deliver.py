@@ -116,7 +116,7 @@ class _Errand:
         if row.state == DeliveryState.SENDING.value:  # whoever opened this attempt is gone
             row = await self._settle(row, Outcome(Event.LOST, "The program stopped before the answer came."))
         if destination is None:
-            problem = f"Destination {self.planned.id} is not configured as it was approved."
+            problem = f"Destination {self.planned.id} is not configured as approved, or its credentials open another account."
             return await self._settle(row, Outcome(Event.REFUSED, problem)) if row.state == DeliveryState.PLANNED.value else row
         tries = 0
         while not self.courier.crew.stopping and self._is_mine(row):
@@ -133,9 +133,10 @@ class _Errand:
         return row
 
     def _destination(self) -> Destination | None:
-        found = self.courier.ctx.destinations.get(self.planned.id)
+        """The configured account, only where it is the approved one and, as far as was checked, the one that its credentials open."""
+        found, ctx = self.courier.ctx.destinations.get(self.planned.id), self.courier.ctx
         as_approved = found and (found.config.platform, found.config.account) == (self.planned.platform, self.planned.account)
-        return found if as_approved else None
+        return found if as_approved and self.planned.id not in ctx.wrong_accounts else None
 
     def _is_mine(self, row: DeliveryRow) -> bool:
         return row.state in {DeliveryState.PLANNED.value, DeliveryState.UNKNOWN.value} and not (self.first_part_only and row.done)

@@ -492,7 +492,7 @@ async def test_check_names_the_bot_and_the_channel(adapter: DiscordAdapter) -> N
 @pytest.mark.parametrize("changed", [{"account": "1"}, {"guild": "1"}, {"channel": "1"}, {"token": "wrong"}])
 async def test_check_finds_what_is_not_as_approved(running: Running, changed: dict[str, str]) -> None:
     adapter = DiscordAdapter(config(running.urls["discord"], **changed))
-    assert type(await raised(adapter.check())) is NeedsOperator
+    assert isinstance(await raised(adapter.check()), NeedsOperator)
     await adapter.aclose()
 
 

@@ -79,7 +79,7 @@ def test_another_url_is_refused_without_being_shown(url: str) -> None:
 async def test_a_url_of_another_webhook_is_never_called(running: Running) -> None:
     adapter = DiscordWebhookAdapter(config(running.urls["discord"], account="1"))
     for doing in (adapter.check(), adapter.publish(PART, KEY, None)):
-        assert type(await raised(doing)) is NeedsOperator
+        assert isinstance(await raised(doing), NeedsOperator)
     assert log(running) == []
 
 

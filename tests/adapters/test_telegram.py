@@ -420,7 +420,7 @@ async def test_check_finds_missing_rights_on_a_quiet_day(adapter: TelegramAdapte
     assert identity.account == ACCOUNT
     assert identity.notes == ()
     await running.fault("telegram", fault)
-    assert type(await raised(adapter.check())) is NeedsOperator
+    assert isinstance(await raised(adapter.check()), NeedsOperator)
     assert not sent(running)
 
 

@@ -69,10 +69,9 @@ def test_a_pickled_row_in_the_engines_database_runs_no_code(here: Town, tmp_path
         assert poisoned.rowcount >= 1
     here.order("reddit", "latency", value=3, match="any")  # so that the engine's own recovery, a second later, finds it still going on
     here.start()
-    shown = here.await_(announcement)
-    here.clear()
-    assert judge(shown, here.stage.state(), column).good
     wait_for(lambda: "holds a pickled value" in here.log()[log:], 15, "the refusal in the log")
+    here.clear()
+    assert judge(here.await_(announcement), here.stage.state(), column).good
     assert not proof.exists()
 
 

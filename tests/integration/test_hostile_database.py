@@ -36,11 +36,6 @@ LONG_AGO = "2020-01-01T00:00:00.000000Z"
 POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "")
 
 
-def defect(reason: str) -> pytest.MarkDecorator:
-    """An attack that succeeds as yet."""
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 def sql(desk: Desk, query: str, *values: Any) -> list[Any]:
     path = desk.stage.house.folder / "data" / "tocsin.sqlite"
     with contextlib.closing(sqlite3.connect(path, timeout=10)) as database, database:
@@ -376,7 +371,6 @@ def test_a_damaged_row_is_told_and_not_a_failure(desk: Desk, shown: dict[str, An
     assert not [answer.url for answer in answers if answer.status_code == 500]
 
 
-@defect("after a refusal the announcement can be neither revised nor cancelled nor retried, and nobody is told")
 def test_an_announcement_that_was_refused_can_be_revised(desk: Desk) -> None:
     """It happens without an intruder too: when a key is changed between the approval and the window."""
     accepted = desk.announce(destinations=["team"])

@@ -104,6 +104,17 @@ async def revise(announcement_id: str, body: WordingIn, request: Request, ctx: C
     return await once(request, ctx, caller, work, 202)
 
 
+@router.post("/{announcement_id}/ask")
+async def ask(announcement_id: str, request: Request, ctx: Ctx, caller: Caller) -> Response:
+    """Sends fresh approval links to every reviewer, in place of those that got lost or expired."""
+
+    async def work(_seed: str) -> dict[str, Any]:
+        await announce.ask_again(ctx, announcement_id, caller)
+        return await views.announcement(ctx, announcement_id)
+
+    return await once(request, ctx, caller, work)
+
+
 @router.post("/{announcement_id}/cancel")
 async def cancel(announcement_id: str, request: Request, ctx: Ctx, caller: Caller) -> Response:
     """Ends it, while nothing has begun to go out."""

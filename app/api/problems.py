@@ -66,6 +66,9 @@ def install(app: FastAPI) -> None:
         return problem(500, "Tocsin failed to do this.", "Nothing was half-done. Look at the log, and try again.")
 
 
+_MEDIA = {"media", "image", "images", "attachment", "attachments", "file", "files", "video"}
+
+
 def _field(location: Sequence[Any]) -> str:
     """`incident.name` instead of `body → incident → inline → name`."""
     names = [str(part) for part in location[1:] if part not in ("inline", "existing")]
@@ -78,5 +81,7 @@ def _message(error: Any) -> str:
         "missing": "This field is needed.",
         "json_invalid": "The body is not valid JSON.",
     }
+    if error["type"] == "extra_forbidden" and str(error["loc"][-1]).lower() in _MEDIA:
+        return "Tocsin sends text only, since a platform may change or refuse media. Put a link into the text."
     message = known.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
     return message.encode("utf-8", "replace").decode()

@@ -95,6 +95,16 @@ async def tell(ctx: Context, tx: AsyncConnection, notice: str, announcement: str
     await approvals.add_notice(tx, notice, announcement, fingerprint, recipients, ctx.now, again=again)
 
 
+async def ask_again(ctx: Context, id_: str, by: str) -> None:
+    """Sends the approval links anew, to all. Raises `Refused`."""
+    async with ctx.database.write() as tx:
+        row = await existing(tx, id_, lock=True)
+        if row.state not in {AnnouncementState.AWAITING_APPROVAL.value, AnnouncementState.DRAFT.value}:
+            raise Refused(409, f"The announcement is {row.state}.", "Only one that awaits approval has links.")
+        await tell(ctx, tx, "approve", id_, row.digest, again=True)
+        await timeline.append(tx, ctx.now, by, "asked-again", incident=row.incident, announcement=id_)
+
+
 async def existing(tx: AsyncConnection, id_: str, *, lock: bool = False) -> AnnouncementRow:
     """The announcement, or `Refused` 404; with `lock` nobody else changes it before this transaction ends."""
     row = await store.announcement(tx, id_, lock=lock)

@@ -129,3 +129,22 @@ def test_a_page_of_a_link_is_private(desk: Desk) -> None:
     assert token not in log
     database = b"".join(path.read_bytes() for path in (desk.stage.house.folder / "data").iterdir())
     assert token.encode() not in database
+
+
+def test_links_can_be_asked_for_again(desk: Desk) -> None:
+    accepted = desk.announce()
+    first = play.await_links(desk.stage, accepted["digest"], lambda _text: None)
+    assert desk.post(f"/v1/announcements/{accepted['id']}/ask").status_code == 200
+    fresh = play._until(
+        lambda: (links := desk.stage.links(accepted["digest"])) != first and links["first-reviewer"] != first["first-reviewer"] and links,
+        "fresh links",
+    )
+    assert desk.http.get(f"{fresh['first-reviewer']}/request").json()["usable"]
+    desk.post(f"/v1/announcements/{accepted['id']}/cancel")
+    assert desk.post(f"/v1/announcements/{accepted['id']}/ask").status_code == 409
+
+
+def test_media_are_refused_with_a_clear_message(desk: Desk) -> None:
+    answer = desk.post("/v1/announcements", LEAST | {"incident": {"name": "Picture"}, "media": ["https://example.com/x.png"]})
+    assert answer.status_code == 422
+    assert "text only" in answer.json()["errors"][0]["message"]

@@ -29,6 +29,14 @@ from app.settings import Environment, Settings
 from tests.support.desk import JSON, LEAST, Desk
 
 ANYONE = httpx.Client(trust_env=False)  # without a token; one, since each takes its time to be made
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _closed_at_the_end() -> Iterator[None]:
+    yield
+    ANYONE.close()
+
+
 BOTH = ("first-reviewer", "second-reviewer")
 DAY = 24 * 3600.0
 

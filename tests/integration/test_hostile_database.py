@@ -31,6 +31,14 @@ from app.store.timeline import _APPEND_LOCK, Entry, first_broken
 from tests.support.desk import JSON, Desk
 
 ANYONE = httpx.Client(trust_env=False)  # without a token; one, since each takes its time to be made
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _closed_at_the_end() -> Iterator[None]:
+    yield
+    ANYONE.close()
+
+
 BOTH = ("first-reviewer", "second-reviewer")
 LONG_AGO = "2020-01-01T00:00:00.000000Z"
 POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "")

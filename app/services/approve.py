@@ -5,6 +5,7 @@ The second approval plans the deliveries in the same transaction; the broadcast 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, insert, select
@@ -18,7 +19,7 @@ from app.domain.followup import FollowUpState
 from app.domain.manifest import Manifest
 from app.services.announce import existing
 from app.services.context import Context, Refused, new_id
-from app.services.verification import Judged, judged
+from app.services.verification import Judged, count, judged
 from app.store import announcements as store
 from app.store import approvals as signed
 from app.store import follow_ups, timeline
@@ -47,7 +48,8 @@ async def decide(ctx: Context, announcement_id: str, approval: Approval) -> Outc
         if not repeated:
             _may_decide(row, verified, before)
             await _keep(ctx, tx, row, verified, approval)
-        state, missing = await _count(ctx, tx, row)
+        standing = [*(v for _, v in before.standing), *([] if repeated else [verified])]
+        state, missing = await _count(ctx, tx, row, before, standing)
         await signed.use_links(tx, row.digest, verified.person.id, ctx.now)
         ready = state is AnnouncementState.APPROVED and not repeated and before.manifest.not_before <= iso(ctx.now)
         if ready:
@@ -102,16 +104,17 @@ async def _keep(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, verifie
     )
 
 
-async def _count(ctx: Context, tx: AsyncConnection, row: AnnouncementRow) -> tuple[AnnouncementState, int]:
-    """Applies the rule of two to all kept approvals, and moves the announcement on."""
-    found = await judged(ctx, tx, row.digest)
-    manifest, count = found.manifest, found.quorum
+async def _count(
+    ctx: Context, tx: AsyncConnection, row: AnnouncementRow, before: Judged, standing: Sequence[Verified]
+) -> tuple[AnnouncementState, int]:
+    """Applies the rule of two to all that stands, and moves the announcement on."""
+    manifest, found = before.manifest, count(before.manifest, before.digest, standing, ctx.read_roster())
     state = AnnouncementState(row.state)
     if state not in _OPEN:
         return state, 0
-    if count.rejected_by or count.changes_by:
+    if found.rejected_by or found.changes_by:
         state = AnnouncementState.RETURNED
-    elif count.complete:
+    elif found.complete:
         state = AnnouncementState.APPROVED
         await _plan_deliveries(ctx, tx, row, manifest)
         follow_up = await follow_ups.of_announcement(tx, row.id)
@@ -124,13 +127,13 @@ async def _count(ctx: Context, tx: AsyncConnection, row: AnnouncementRow) -> tup
             "approved",
             incident=row.incident,
             announcement=row.id,
-            data={"people": [person.id for person in count.approved_by]},
+            data={"people": [person.id for person in found.approved_by]},
         )
     else:
         state = AnnouncementState.AWAITING_APPROVAL
     approved_at = ctx.now if state is AnnouncementState.APPROVED else None
     await store.change_announcement(tx, row.id, state=state.value, approved_at=approved_at)
-    return state, count.missing
+    return state, found.missing
 
 
 async def _plan_deliveries(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, manifest: Manifest) -> None:

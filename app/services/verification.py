@@ -57,8 +57,13 @@ def judge(raw: bytes, rows: Sequence[ApprovalRow], roster: Roster, settings: Set
         said = verified.statement
         if (said.digest, said.announcement, said.revision, said.environment) == about:
             standing.append((row, verified))
-    counted = [verified for _, verified in standing if verified.decision is not Decision.APPROVE or _may_approve(verified, manifest)]
-    return Judged(manifest, fingerprint, tuple(standing), quorum(counted, digest=fingerprint, threshold=roster.threshold))
+    return Judged(manifest, fingerprint, tuple(standing), count(manifest, fingerprint, [v for _, v in standing], roster))
+
+
+def count(manifest: Manifest, fingerprint: str, standing: Sequence[Verified], roster: Roster) -> Quorum:
+    """What verified approvals of a manifest come to."""
+    counted = [verified for verified in standing if verified.decision is not Decision.APPROVE or _may_approve(verified, manifest)]
+    return quorum(counted, digest=fingerprint, threshold=roster.threshold)
 
 
 def _may_approve(verified: Verified, manifest: Manifest) -> bool:

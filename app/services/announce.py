@@ -7,8 +7,7 @@ reviewers. Nothing is sent from here.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Role
-from app.domain.announcement import REVISABLE, AnnouncementState, Answers, Kind, Override, Wording
+from app.domain.announcement import REVISABLE, AnnouncementState, Kind, Wording
 from app.domain.followup import FollowUpState
 from app.domain.incident import Facts, IncidentState, slug
 from app.domain.manifest import Manifest, Planned, digest
@@ -164,15 +163,6 @@ def _refuse_what_would_be_ignored(ctx: Context, words: Wording) -> None:
         raise Refused(
             422, "Some fields name what is not there.", "Mend every field listed in `errors`; nothing was accepted.", tuple(errors)
         )
-
-
-def words_from(data: Mapping[str, object]) -> Wording:
-    """The wording of an earlier revision, as it was stored."""
-    plain = json.loads(json.dumps(data))
-    plain["answers"] = Answers(**plain["answers"])
-    plain["overrides"] = tuple(Override(**override) for override in plain["overrides"])
-    plain["destinations"] = tuple(plain["destinations"])
-    return Wording(**plain)
 
 
 def _manifest(

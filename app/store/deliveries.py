@@ -95,11 +95,6 @@ async def of_digest(tx: AsyncConnection, digest: str) -> list[DeliveryRow]:
     return await many(tx, DeliveryRow, select(deliveries).where(deliveries.c.digest == digest).order_by(deliveries.c.position))
 
 
-async def of_digests(tx: AsyncConnection, digests: Sequence[str]) -> list[DeliveryRow]:
-    """All deliveries of several manifests."""
-    return await many(tx, DeliveryRow, select(deliveries).where(deliveries.c.digest.in_(digests)).order_by(deliveries.c.position))
-
-
 async def get(tx: AsyncConnection, id_: str) -> DeliveryRow | None:
     """By id."""
     return await first(tx, DeliveryRow, select(deliveries).where(deliveries.c.id == id_))

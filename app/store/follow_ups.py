@@ -45,11 +45,6 @@ async def of_announcement(tx: AsyncConnection, announcement: str) -> FollowUpRow
     return await first(tx, FollowUpRow, select(follow_ups).where(follow_ups.c.announcement == announcement))
 
 
-async def get(tx: AsyncConnection, id_: str) -> FollowUpRow | None:
-    """By id."""
-    return await first(tx, FollowUpRow, select(follow_ups).where(follow_ups.c.id == id_))
-
-
 async def ticking(tx: AsyncConnection, now: datetime, limit: int = 500) -> list[FollowUpRow]:
     """Those whose state the clock may change at `now`: opened but still scheduled, or closed and not sent."""
     opened = (follow_ups.c.state == FollowUpState.SCHEDULED.value) & (follow_ups.c.opens <= now)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -108,7 +108,15 @@ class Town:
             shown = self.desk.read(announcement)
             return shown if ended(shown) else None
 
-        return wait_for(there, seconds, announcement)
+        return wait_for(there, seconds, announcement, every=0.15)
+
+    def await_mails(self, digest: str) -> None:
+        """Returns once both reviewers and the team have had their mail of that manifest."""
+
+        def there() -> bool | None:
+            return sum(digest in mail["text"] for mail in self.stage.state()["smtp"]) >= 3 or None
+
+        wait_for(there, 30, "the mails")
 
     def act(self, delivery: dict[str, Any], verb: str, **body: Any) -> httpx.Response:
         """What a person does about a delivery."""
@@ -133,8 +141,8 @@ class Town:
 
 
 @contextlib.contextmanager
-def town(folder: Path, *, pointers: int = 0) -> Iterator[Town]:
-    """Stand-ins that stay, and a server that does not have to."""
+def town(folder: Path, *, pointers: int = 0, environ: Mapping[str, str] | None = None) -> Iterator[Town]:
+    """Stand-ins that stay, and a server that does not have to; it gets more of the environment where given."""
     command = [sys.executable, "-m", "app.rehearsal", "--die-with-parent"]
     with contextlib.ExitStack() as stack:
         stand_ins = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
@@ -142,6 +150,7 @@ def town(folder: Path, *, pointers: int = 0) -> Iterator[Town]:
         assert stand_ins.stdout is not None
         addresses = json.loads(stand_ins.stdout.readline())
         stage = Stage(furnish(folder, addresses, pointers=pointers), addresses, [stand_ins])
+        stage.house.environ.update(environ or {})
         stack.callback(stage.http.close)
         here = Town(stage)
         stack.callback(here.serving.close)
@@ -154,14 +163,14 @@ def at_rest(shown: dict[str, Any]) -> bool:
     return shown["state"] in {"sent", "incomplete"}
 
 
-def wait_for(look: Callable[[], T | None], seconds: float, what: str) -> T:
-    """What `look` gives once that is true; a server that is away is waited for."""
+def wait_for(look: Callable[[], T | None], seconds: float, what: str, every: float = 0.03) -> T:
+    """What `look` gives once that is true, asked every so many seconds; a server that is away is waited for."""
     deadline, found = time.monotonic() + seconds, None
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             if found := look():
                 return found
-        time.sleep(0.03)
+        time.sleep(every)
     raise AssertionError(f"waited {seconds:g} s for {what}: {found}")
 
 

@@ -141,21 +141,31 @@ class Town:
 
 
 @contextlib.contextmanager
-def town(folder: Path, *, pointers: int = 0, environ: Mapping[str, str] | None = None) -> Iterator[Town]:
-    """Stand-ins that stay, and a server that does not have to; it gets more of the environment where given."""
-    command = [sys.executable, "-m", "app.rehearsal", "--die-with-parent"]
+def town(
+    folder: Path, *, pointers: int = 0, environ: Mapping[str, str] | None = None, stand_ins: dict[str, Any] | None = None
+) -> Iterator[Town]:
+    """Stand-ins that stay, in a process of their own or those at the given addresses, and a server that does not have to stay.
+
+    The server gets more of the environment where given.
+    """
     with contextlib.ExitStack() as stack:
-        stand_ins = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        stack.callback(stand_ins.terminate)
-        assert stand_ins.stdout is not None
-        addresses = json.loads(stand_ins.stdout.readline())
-        stage = Stage(furnish(folder, addresses, pointers=pointers), addresses, [stand_ins])
+        addresses = stand_ins or stack.enter_context(_stand_ins())
+        stage = Stage(furnish(folder, addresses, pointers=pointers), addresses, [])
         stage.house.environ.update(environ or {})
         stack.callback(stage.http.close)
         here = Town(stage)
         stack.callback(here.serving.close)
         here.start()
         yield here
+
+
+@contextlib.contextmanager
+def _stand_ins() -> Iterator[dict[str, Any]]:
+    command = [sys.executable, "-m", "app.rehearsal", "--die-with-parent"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+        process.terminate()
 
 
 def at_rest(shown: dict[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -229,9 +230,10 @@ def judge(shown: dict[str, Any], state: dict[str, Any], token: str) -> Verdict:
         for part in range(delivery["parts"]):
             _judge_part(verdict, shown, delivery, state, part)
     _judge_order(verdict, shown, state)
+    of_token = re.compile(rf"(?<![\w-]){re.escape(token)}(?![\w-])")  # not that of another one that begins alike
     for delivery in shown["deliveries"]:
         approved = [text.split() for text in approved_texts(shown, delivery)]
-        others = [post for post in _posts(delivery, state) if token in post["text"] and post["text"].split() not in approved]
+        others = [post for post in _posts(delivery, state) if of_token.search(post["text"]) and post["text"].split() not in approved]
         if delivery["platform"] != "email" and others:  # the team gets the approval mails too
             verdict.wrong.append(f"{delivery['destination']} holds a text that nobody approved: {others[0]['text']!r}")
     return verdict

@@ -55,7 +55,7 @@ def record(here: Town, token: str) -> list[Call]:
     send = here.second_signature(announcement["id"])
     with tracing(here) as trace:
         send().join()
-        wait_for(lambda: at_rest(here.desk.read(announcement["id"])) or None, 30, token, every=0.5)
+        wait_for(lambda: at_rest(here.desk.read(announcement["id"])) or None, 30, token, every=0.2)
     return trace.calls
 
 

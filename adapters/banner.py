@@ -32,6 +32,7 @@ from adapters.contract import (
 )
 from adapters.http import MAX_ANSWER, client, under_way
 
+ALWAYS = 10 * 365 * 86_400.0  # seconds: the key is the banner's own and nothing forgets it
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 
 
@@ -48,6 +49,8 @@ class BannerAdapter:
         public=True,
         readable=True,
         replies=False,
+        key_lasts=ALWAYS,
+        sends=False,
     )
 
     def __init__(self, config: Config) -> None:

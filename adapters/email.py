@@ -76,6 +76,7 @@ class EmailAdapter:
         reconcile=Reconcile.NOBODY,
         public=False,
         readable=False,
+        permalinks=False,
     )
 
     def __init__(self, config: Config) -> None:

@@ -34,6 +34,7 @@ from adapters.contract import (
     NeedsOperator,
     NotSent,
     OutcomeUnknown,
+    Pace,
     Part,
     ReadBack,
     Receipt,
@@ -82,7 +83,12 @@ class TelegramAdapter:
 
     @property
     def limits(self) -> Limits:
-        """Only an @channel has pages that anyone can read, so only such a one can be primary."""
+        """Only an @channel has pages that anyone can read, so only such a one can be primary.
+
+        The paces are those of Telegram's Bot Support; a number below zero is a group or a channel, which the number does not tell.
+        """
+        bot, chat = f"telegram:{self._token.partition(':')[0]}", f"telegram:{self._account}"
+        group = (Pace(chat, 20, 60.0),) if self._account.startswith("-") else ()
         return Limits(
             unit="UTF-16 code units",
             max_length=MAX_LENGTH,
@@ -92,6 +98,8 @@ class TelegramAdapter:
             readable=self._public,
             edit=True,
             pin=True,
+            paces=(Pace(bot, 30, 1.0), Pace(chat, 1, 1.0), *group),
+            permalinks=self._public,
         )
 
     def render(self, message: Message) -> Rendering:

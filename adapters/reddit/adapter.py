@@ -27,6 +27,7 @@ from adapters.contract import (
     NeedsOperator,
     NotSent,
     OutcomeUnknown,
+    Pace,
     Part,
     ReadBack,
     Receipt,
@@ -79,9 +80,23 @@ class RedditAdapter:
 
     @property
     def limits(self) -> Limits:
-        """`settle` is a guess: how long a new post stays out of the account's listing has no source."""
-        unit = "characters (code points) of Markdown"
-        return Limits(unit, TEXT, 1, Reconcile.LOOKUP, public=True, readable=True, settle=5.0, edit=True, pin=self._sticky)
+        """`settle` is a guess: how long a new post stays out of the account's listing has no source.
+
+        Reddit counts requests by app: half of its 60 a minute is left for log-ins and looks.
+        """
+        return Limits(
+            unit="characters (code points) of Markdown",
+            max_length=TEXT,
+            max_parts=1,
+            reconcile=Reconcile.LOOKUP,
+            public=True,
+            readable=True,
+            settle=5.0,
+            edit=True,
+            pin=self._sticky,
+            paces=(Pace(f"reddit:{self.config.fields.get('client_id', '')}", 30, 60.0),),
+            at_once=1,
+        )
 
     def render(self, message: Message) -> Rendering:
         """One text post. Raises `Unsupported` for no text, none or too long a title, too long a text."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import ClassVar
 
 from adapters.contract import (
@@ -23,6 +24,7 @@ from adapters.contract import (
     NeedsOperator,
     NotSent,
     OutcomeUnknown,
+    Pace,
     Part,
     ReadBack,
     Receipt,
@@ -63,13 +65,22 @@ class XAdapter:
         self._base = config.base_url.rstrip("/")
         self._permalink = re.compile(rf"{re.escape(self._base or WEB)}/(?i:{self.handle})/status/([0-9]{{1,19}})")
         keys = {one.name: config.secrets[one.name] for one in self.fields if one.secret and one.name in config.secrets}
+        self._app = sha256(keys["consumer_key"].get_secret_value().encode()).hexdigest()[:12] if "consumer_key" in keys else ""
         self._wire = Wire(self._base, f"{config.id} (@{self.handle})", keys)
 
     @property
     def limits(self) -> Limits:
-        """`settle` is a guess: how long a new post stays out of the timeline has no source."""
-        unit = "weighted characters (twitter-text 3: a link counts 23)"
-        return Limits(unit, LENGTH, THREAD, Reconcile.LOOKUP, public=True, readable=True, settle=5.0)
+        """`settle` is a guess: how long a new post stays out of the timeline has no source. The paces are of docs `rate-limits.mdx`."""
+        return Limits(
+            unit="weighted characters (twitter-text 3: a link counts 23)",
+            max_length=LENGTH,
+            max_parts=THREAD,
+            reconcile=Reconcile.LOOKUP,
+            public=True,
+            readable=True,
+            settle=5.0,
+            paces=(Pace(f"x:{self.config.account}", 100, 900.0), Pace(f"x:app:{self._app}", 10_000, 86_400.0)),
+        )
 
     def render(self, message: Message) -> Rendering:
         """One post, or a thread whose later parts can stand as posts of their own with a link to the first. Raises `Unsupported`."""

@@ -40,6 +40,7 @@ class Campaign:
         self.kills += 1
         for name in ("posted", "undecided", "lost", "doubled", "wrong"):
             setattr(self.verdict, name, getattr(self.verdict, name) + getattr(verdict, name))
+        self.verdict.platforms.update(verdict.platforms)
         self.resumed += [] if resumed is None else [resumed]
 
     def told(self) -> dict[str, Any]:
@@ -47,7 +48,13 @@ class Campaign:
         counts = {name: getattr(self.verdict, name) for name in ("posted", "undecided", "lost", "doubled", "wrong")}
         seconds = sorted(self.resumed)
         told = {"median": round(statistics.median(seconds), 3), "max": round(seconds[-1], 3)} if seconds else {}
-        return {"kills": self.kills, **counts, "seconds_to_resume": told | {"of": len(seconds)}}
+        return {"kills": self.kills, **counts, "undecided_share": self._shares(), "seconds_to_resume": told | {"of": len(seconds)}}
+
+    def _shares(self) -> dict[str, str]:
+        """By platform, how many of its parts ended undecided and were shown as such."""
+        platforms, seen = sorted({platform for platform, _ in self.verdict.platforms}), self.verdict.platforms
+        asked = {platform: seen[platform, "undecided"] for platform in platforms}
+        return {platform: f"{asked[platform]} of {asked[platform] + seen[platform, 'posted']}" for platform in platforms}
 
 
 def strike(here: Town, token: str, after: float, how: signal.Signals = signal.SIGKILL) -> tuple[Verdict, float | None]:

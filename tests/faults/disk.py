@@ -51,7 +51,10 @@ def read(folder: Path) -> dict[str, bytes]:
 
 
 def after_power_loss(before: dict[str, bytes], folder: Path, calls: Iterable[Call], unsynced: Unsynced, seed: int) -> dict[str, bytes]:
-    """The folder's files after these calls, begun with those `before`, which count as durable. Raises `ValueError` for a call it cannot follow."""
+    """The folder's files after these calls, begun with those `before`, which count as durable.
+
+    Raises `ValueError` for a call that it cannot follow.
+    """
     files = {path: _File(bytearray(content), durable=True) for path, content in before.items()}
     for call in calls:
         _follow(files, str(folder), call)

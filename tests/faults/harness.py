@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,11 +40,12 @@ STAND_INS = {"discord_webhook": "discord", "email": "smtp"}
 
 @dataclass(slots=True)
 class Town:
-    """The stage, and the server's process in it."""
+    """The stage, the server's process in it, and those of its workers by their number."""
 
     stage: Stage
     serving: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     server: subprocess.Popen[str] | None = None
+    workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def desk(self) -> Desk:
@@ -65,9 +68,30 @@ class Town:
         self.server.wait(40)
         self.serving.close()
 
+    def start_worker(self, number: int) -> None:
+        """Starts that worker, where it does not run."""
+        if number in self.workers and self.workers[number].poll() is None:
+            return
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+        with (self.folder / f"worker-{number}.log").open("a") as log:
+            self.workers[number] = subprocess.Popen(
+                [sys.executable, "-m", "app.cli", "worker"], env=clean | self.stage.house.environ, stdin=subprocess.DEVNULL, stderr=log
+            )
+
+    def end(self) -> None:
+        """Ends all its processes, also those that are halted."""
+        everyone: list[subprocess.Popen[Any]] = [*self.workers.values(), *([self.server] if self.server else [])]
+        for process in everyone:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+        for worker in self.workers.values():
+            worker.wait(40)
+        self.serving.close()
+
     def log(self) -> str:
         """What all its processes have said."""
-        return (self.folder / "server.log").read_text()
+        return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
 
     def order(self, platform: str, fault: str, **more: Any) -> None:
         """Orders a fault of a stand-in."""
@@ -143,11 +167,16 @@ class Town:
 
 @contextlib.contextmanager
 def town(
-    folder: Path, *, pointers: int = 0, environ: Mapping[str, str] | None = None, stand_ins: dict[str, Any] | None = None
+    folder: Path,
+    *,
+    pointers: int = 0,
+    workers: int = 0,
+    environ: Mapping[str, str] | None = None,
+    stand_ins: dict[str, Any] | None = None,
 ) -> Iterator[Town]:
-    """Stand-ins that stay, in a process of their own or those at the given addresses, and a server that does not have to stay.
+    """Stand-ins that stay, in a process of their own or those at the given addresses, and a server and workers that do not have to stay.
 
-    The server gets more of the environment where given.
+    They get more of the environment where given; workers need `TOCSIN_DATABASE_URL` in it.
     """
     with contextlib.ExitStack() as stack:
         addresses = stand_ins or stack.enter_context(_stand_ins())
@@ -155,8 +184,10 @@ def town(
         stage.house.environ.update(environ or {})
         stack.callback(stage.http.close)
         here = Town(stage)
-        stack.callback(here.serving.close)
+        stack.callback(here.end)
         here.start()
+        for number in range(workers):
+            here.start_worker(number)
         yield here
 
 
@@ -217,6 +248,8 @@ class Verdict:
     lost: int = 0
     doubled: int = 0
     wrong: list[str] = field(default_factory=list)
+    platforms: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Parts by platform and what became of them: `posted`, `undecided`."""
 
     @property
     def good(self) -> bool:
@@ -248,10 +281,12 @@ def _judge_part(verdict: Verdict, shown: dict[str, Any], delivery: dict[str, Any
         verdict.wrong.append(f"{name} is there {is_there} times")
     elif asked and delivery["platform"] in NOBODY_CAN_LOOK:
         verdict.undecided += 1
+        verdict.platforms[delivery["platform"], "undecided"] += 1
         if "yourself" not in delivery["problem"]:
             verdict.wrong.append(f"{name} does not say what to do: {delivery['problem']!r}")
     elif claimed and (is_there or delivery["platform"] in {"banner", "manual"}):
         verdict.posted += 1
+        verdict.platforms[delivery["platform"], "posted"] += 1
     elif delivery["state"] == "by_hand" or (delivery["state"] == "skipped" and is_there):
         verdict.posted += 1  # it waits for a person, as approved; or one has seen that it is there
     else:

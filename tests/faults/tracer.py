@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import ctypes
 import json
 import os
 import platform
 import signal
 import struct
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -38,7 +38,7 @@ _GROUP_STOPS = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 
 @dataclass(slots=True)
 class Call:
-    """One call. `to` is a path, or `tcp`; `port` is the peer's, `here` ours, `socket` the inode; `data` is base64 and for writes and sends alone."""
+    """One call. `to` is a path, or `tcp`; `port` is the peer's, `here` ours, `socket` the inode; `data` is base64."""
 
     number: int
     name: str
@@ -162,10 +162,8 @@ def _ptrace(request: int, tid: int, data: int, address: int = 0) -> None:
 
 
 def _ptrace_if_there(request: int, tid: int, data: int = 0) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # killed meanwhile
         _ptrace(request, tid, data)
-    except ProcessLookupError:
-        pass  # killed meanwhile
 
 
 def _syscall(tid: int) -> list[int]:
@@ -227,4 +225,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

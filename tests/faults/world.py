@@ -14,6 +14,7 @@ from typing import Any
 
 from app.rehearsal.stand_ins.server import Running, main_port, start_in_process
 from app.rehearsal.stand_ins.stand_in import Entry, Post
+from tests.faults.proxy import Wire, wires
 
 Asked = Counter[tuple[str, str]]
 """How many requests were sent whole, by method and path as the stand-in's log has them."""
@@ -98,3 +99,15 @@ def world() -> Iterator[World]:
     finally:
         loop.call_soon_threadsafe(ended.set)
         thread.join()
+
+
+@contextlib.contextmanager
+def wired_world() -> Iterator[tuple[World, dict[str, Wire]]]:
+    """The same, each platform reached by a wire, which is also what its permalinks name."""
+    with world() as made:
+        stand_ins = made.running.stand_ins
+        with wires({name: (stand_in.host, stand_in.port) for name, stand_in in stand_ins.items()}) as laid:
+            for name, wire in laid.items():
+                stand_ins[name].port = wire.address[1]  # a `refused` fault would open this one again: it is not for here
+            made.addresses = {"main": made.addresses["main"]} | made.running.addresses
+            yield made, laid

@@ -101,5 +101,11 @@ def _run(folder: Path, name: str, *arguments: str) -> None:
     user = _unprivileged() if os.geteuid() == 0 else None
     # Not a pipe: the server, which stays, would hold it open.
     subprocess.run(
-        [program(name), *arguments], check=True, user=user, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=2 * PATIENCE
+        [program(name), *arguments],
+        check=True,
+        user=user,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        timeout=2 * PATIENCE,
     )

@@ -136,21 +136,24 @@ class Storm:
         slowly(self.here)
 
     def round(self, tokens: list[str]) -> list[Verdict]:
-        """Broadcasts of these tokens at once, in a storm; a verdict for each."""
+        """Broadcasts of these tokens at once, with faults and blows as chance has it; a verdict for each."""
+        names = sorted(self.blows())
+        return self.ride(tokens, self.chance.sample(names, self.chance.choice((1, 1, 2, min(3, len(names))))), faults=True)
+
+    def ride(self, tokens: list[str], blows: list[str], *, faults: bool = False) -> list[Verdict]:
+        """The same with these blows, one after another."""
         slowly(self.here)
         accepted = {token: self.here.announce(token) for token in tokens}
         for one in accepted.values():
             self.here.await_mails(one["digest"])
         sends = [self.here.second_signature(one["id"]) for one in accepted.values()]
-        self.break_something()
+        if faults:
+            self.break_something()
         sending = [send() for send in sends]
-        names = self.blows()
-        for name in self.chance.sample(sorted(names), self.chance.choice((1, 1, 2, min(3, len(names))))):
+        for name in blows:
             time.sleep(self.chance.uniform(0, 0.6))
-            if self.here.server and self.here.server.poll() is not None and name == "halt-serve":
-                continue
             self.ordered[name] += 1
-            names[name]()
+            self.blows()[name]()
         for thread in sending:
             thread.join()
         self.calm()

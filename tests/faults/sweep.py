@@ -75,14 +75,17 @@ def strike_at(here: Town, token: str, number: int) -> tuple[Verdict, float | Non
     return verdict, resumed, hit[0] if hit else None
 
 
-def sweep(folder: Path, *, every: int = 1, seed: int = 1, houses: int = 1, server: str = "") -> Sweep:
-    """Sweeps each `every`th call, in an order of the seed's; `server` names a Postgres server, where it is not SQLite that is tried."""
+def sweep(folder: Path, *, every: int = 1, points: int = 0, seed: int = 1, houses: int = 1, server: str = "") -> Sweep:
+    """Sweeps each `every`th call, in an order of the seed's, or so many `points`, of every kind as many.
+
+    `server` names a Postgres server, where it is not SQLite that is tried.
+    """
     numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
     with ExitStack() as stack:
         towns = [stack.enter_context(_house(folder / str(number), server, stack)) for number in range(houses)]
         calls = record(towns[0], f"recorded-{seed}")
         found = Sweep(len(calls))
-        chosen = list(range(1 + seed % every, len(calls) + 1, every))
+        chosen = _of_every_kind(calls, points, seed) if points else list(range(1 + seed % every, len(calls) + 1, every))
         random.Random(seed).shuffle(chosen)
         for number in chosen:
             numbers.put(number)
@@ -90,6 +93,14 @@ def sweep(folder: Path, *, every: int = 1, seed: int = 1, houses: int = 1, serve
         with ThreadPoolExecutor(houses) as pool:
             list(pool.map(lambda here: _live_through(here, numbers, found, seed), towns))
     return found
+
+
+def _of_every_kind(calls: list[Call], points: int, seed: int) -> list[int]:
+    """From the first four fifths, as a broadcast may make fewer calls than the recorded one."""
+    chance, kinds = random.Random(seed), ("send", "write", "fsync")
+    early = calls[: len(calls) * 4 // 5]
+    numbers = [[call.number for call in early if kind(call) == one] for one in kinds]
+    return [number for among in numbers for number in chance.sample(among, points // len(kinds))]
 
 
 def _house(folder: Path, server: str, stack: ExitStack) -> Any:

@@ -30,11 +30,16 @@ class Trace:
         self.ended.set()
 
 
-@contextlib.contextmanager
-def tracing(here: Town, *, kill: int = 0) -> Iterator[Trace]:
+def tracing(here: Town, *, kill: int = 0) -> contextlib.AbstractContextManager[Trace]:
     """Traces the server while this is open; all calls are there afterwards. `kill` ends the server, and the trace, at that call."""
     assert here.server is not None
-    command = [sys.executable, "-m", "tests.faults.tracer", str(here.server.pid), "--kill", str(kill)]
+    return tracing_process(here.server.pid, kill=kill)
+
+
+@contextlib.contextmanager
+def tracing_process(pid: int, *, kill: int = 0) -> Iterator[Trace]:
+    """The same for any process."""
+    command = [sys.executable, "-m", "tests.faults.tracer", str(pid), "--kill", str(kill)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         if process.stdout.readline() != "ready\n":

@@ -18,10 +18,14 @@ from tests.faults.test_sweep import _can_trace as _can_trace
 from tests.faults.tracing import tracing_process
 
 MOMENTS, SEED = 6, 3
-TELLS = (
-    "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); db.execute('PRAGMA synchronous=' + sys.argv[2]); input()"
-)
-TELLS += "; db.execute('INSERT INTO told VALUES (1)')"
+TELLS = """
+import os, sqlite3, sys
+told = sqlite3.connect(sys.argv[1], isolation_level=None)
+told.execute("PRAGMA synchronous=" + sys.argv[2])
+input()
+told.execute("INSERT INTO told VALUES (1)")
+os._exit(0)  # an orderly end would sync
+"""
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +63,9 @@ def test_the_model_of_a_disk_loses_what_was_not_synced(tmp_path: Path, synchrono
             telling.stdin.flush()
             telling.wait(20)
             trace.ended.wait(20)
-    calls = [call for call in trace.calls if call.name != "unlink"]  # the last connection's orderly end
-    upto = next((n for n, call in enumerate(calls) if call.to.endswith("told.sqlite")), len(calls))
     for old in tmp_path.iterdir():
         old.unlink()
-    for name, content in disk.after_power_loss(before, tmp_path, calls[:upto], Unsynced.NONE, 1).items():
+    for name, content in disk.after_power_loss(before, tmp_path, trace.calls, Unsynced.NONE, 1).items():
         Path(name).write_bytes(content)
     with contextlib.closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT count(*) FROM told").fetchone() == (kept,)

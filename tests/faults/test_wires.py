@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.harness import Town, town, wait_for
+from tests.faults.harness import Town, judge, town, wait_for
 from tests.faults.proxy import HARMLESS, REACHES_IT, Fault, Wire
 from tests.faults.storm import ON_THE_WIRE, POSTS
-from tests.faults.test_platforms import LOOKS, POINTERS, Played, announced, judge
+from tests.faults.test_platforms import LOOKS, POINTERS, Played, announced
 from tests.faults.world import wired_world
 
 Wired = tuple[Town, dict[str, Wire]]

@@ -102,7 +102,7 @@ def test_a_cluster_of_its_own_keeps_what_it_acknowledged(raging: Storm) -> None:
     assert raging.own is not None
     with psycopg.connect(raging.own.url, autocommit=True) as tx:
         tx.execute("CREATE TABLE told (id int); INSERT INTO told VALUES (1)")
-    before = tx.info.backend_pid
+        before = tx.info.backend_pid
     raging.own.restart()
     with psycopg.connect(raging.own.url) as tx:
         assert tx.execute("SELECT count(*) FROM told").fetchone() == (1,)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.contract import Rendering, Role
 from app.domain import findings
 from app.domain.manifest import Planned
 from app.services import check
@@ -47,6 +48,12 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             "wording": revision.wording,
             "not_before": manifest.not_before or None,
             "not_after": manifest.not_after or None,
+            "primaries": {
+                "order": list(manifest.primaries),
+                "fallback_after": manifest.fallback_after,
+                "leads": row.leads or manifest.primary,
+            },
+            "correction": manifest.correction or None,
             "renderings": [_rendering(planned) for planned in manifest.destinations],
             "findings": findings.as_json(manifest),
             "approvals": approvals(found),
@@ -80,8 +87,15 @@ def approvals(found: Judged) -> list[dict[str, Any]]:
 
 
 def _rendering(planned: Planned) -> dict[str, Any]:
-    parts = [{"text": part.text, "title": part.title, "standalone": part.standalone} for part in planned.rendering.parts]
-    return {"destination": planned.id, "platform": planned.platform, "role": planned.role.value, "parts": parts}
+    shown: dict[str, Any] = {"destination": planned.id, "platform": planned.platform, "role": planned.role.value}
+    other = {Role.PRIMARY: Role.POINTER, Role.POINTER: Role.PRIMARY}.get(planned.role)
+    both = other is not None and planned.full is not None and planned.pointer is not None
+    otherwise = {"role": other.value, "parts": _parts(planned.said_as(other))} if other and both else None
+    return shown | {"parts": _parts(planned.rendering), "otherwise": otherwise}
+
+
+def _parts(rendering: Rendering) -> list[dict[str, str]]:
+    return [{"text": part.text, "title": part.title, "standalone": part.standalone} for part in rendering.parts]
 
 
 def _delivery(row: DeliveryRow, tried: list[AttemptRow], approved_at: Any) -> dict[str, Any]:

@@ -68,7 +68,7 @@ async def _refused(ctx: Context, announcement: str, why: str) -> str:
     async with ctx.database.write() as tx:
         row = await existing(tx, announcement, lock=True)
         if row.state in _MAY_SEND:
-            begun = await deliveries.attempts_of(tx, [delivery.id for delivery in await deliveries.of_digest(tx, row.digest)])
+            begun = await deliveries.attempts_of(tx, row.digest)
             state = AnnouncementState.INCOMPLETE if begun else AnnouncementState.RETURNED
             await store.change_announcement(tx, row.id, state=state.value, worker="")
             about = {"incident": row.incident, "announcement": row.id}

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from adapters.contract import Limits
 
-REQUESTS, LOOKS = 1000, 20
-"""How many posts, and how many read-backs, are under way at most."""
+REQUESTS, LOOKS = 500, 20
+"""How many posts, and how many read-backs, are under way at most: more connections at once are no faster, and cost memory."""
 
 
 class Pulse:

@@ -59,7 +59,7 @@ class Courier:
     verified_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.ctx, self.approved.manifest, self.lease)
+        self.ledger = Ledger(self.ctx, self.approved.manifest, self.approved.digest, self.lease)
         self.leads = self.leads or self.approved.manifest.primary
 
     async def deliver(self, row: DeliveryRow, first_part_only: bool = False) -> DeliveryRow:

@@ -17,11 +17,11 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from adapters.contract import Limits, Receipt, Role
 from app.domain.delivery import FINAL, DeliveryState, Event
-from app.domain.manifest import Manifest, digest
+from app.domain.manifest import Manifest
 from app.services import announce
 from app.services.context import Context
 from app.store import announcements, budgets, deliveries, holds, timeline
@@ -126,6 +126,7 @@ class Ledger:
 
     ctx: Context
     manifest: Manifest
+    digest: str
     lease: Lease
 
     async def open(self, ask: Ask) -> Opening:
@@ -177,7 +178,7 @@ class Ledger:
         """Puts it on the record, and alarms the team."""
         where = {"incident": self.manifest.incident.id, "announcement": self.manifest.announcement}
         await timeline.append(tx, self.ctx.now, "tocsin", event, **where, data=data)
-        await announce.tell(self.ctx, tx, "alarm", self.manifest.announcement, digest(self.manifest.to_bytes()), again=True)
+        await announce.tell(self.ctx, tx, "alarm", self.manifest.announcement, self.digest, again=True)
 
     async def must_be_ours(self, tx: AsyncConnection) -> str:
         """Which destination leads, by the database; raises `NotOurs` where this term is over."""
@@ -248,11 +249,11 @@ class Ledger:
         return closes is not None and (closes - self.ctx.now).total_seconds() <= seconds
 
     async def _written(self, bulk: Bulk[Item, T], item: Item) -> T:
-        def told(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            log.error("not-recorded-yet", what=_named(item), tries=state.attempt_number, problem=str(getattr(error, "orig", error)))
-
-        retrying = AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5), before_sleep=told)
+        try:
+            return await self.ctx.database.commit_each(bulk, item)
+        except UNUSABLE as error:
+            log.error("not-recorded-yet", what=_named(item), problem=str(error.orig))
+        retrying = AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5))
         return await retrying(self.ctx.database.commit_each, bulk, item)
 
 

@@ -28,6 +28,12 @@ async def beat(tx: AsyncConnection, id_: str) -> dict[str, int] | None:
     return {row.id: row.beats for row in (await tx.execute(select(workers.c.id, workers.c.beats).order_by(workers.c.id))).all()}
 
 
+async def another_holds(tx: AsyncConnection, holder: str, me: str) -> bool:
+    """Whether the holder is a worker on the roll other than me."""
+    found = select(workers.c.id).where(workers.c.id == holder, workers.c.id != me)
+    return (await tx.execute(found)).first() is not None
+
+
 async def bury(tx: AsyncConnection, *ids: str) -> None:
     """Takes dead workers (or one that leaves) off the roll, and whatever they held from them."""
     await tx.execute(update(announcements).where(announcements.c.worker.in_(ids)).values(worker=""))

@@ -24,7 +24,7 @@ from app.services.announce import existing
 from app.services.context import Context
 from app.services.verification import NotApproved, approved
 from app.store import announcements as store
-from app.store import deliveries, follow_ups, timeline
+from app.store import deliveries, follow_ups, timeline, workers
 from app.store.announcements import AnnouncementRow
 from app.store.deliveries import DeliveryRow
 from app.store.tables import iso
@@ -52,8 +52,11 @@ async def run(ctx: Context, crew: Crew, announcement: str, stories: dict[str, St
         return await _refused(ctx, announcement, str(error))
     courier = Courier(ctx, verified, Lease(announcement, ctx.runner), crew, row.leads)
     try:
-        stories[announcement] = Story(ctx, courier, row)
-        return await stories[announcement].told(rows)
+        story = stories[announcement] = Story(ctx, courier, row)
+        try:
+            return await story.told(rows)
+        finally:
+            await story.stopped()
     except NotApproved as error:
         return await _refused(ctx, announcement, str(error))
     except NotOurs:
@@ -95,7 +98,6 @@ class Story:
             await asyncio.wait({self._also(self._delivered(row)) for row in partners}, timeout=PARTNERS_FIRST)
         self._start(rows)
         if not await begun:
-            await self._stopped()
             return "elsewhere"
         self._also(self._start_the_clock())
         await self._all()
@@ -112,6 +114,10 @@ class Story:
             self._also(self._start_anew())
 
     async def _start_anew(self) -> None:
+        async with self.ctx.database.read() as tx:
+            self.row = await existing(tx, self.row.id)
+        if self.courier.nobody_leads and self.courier.reference.done():
+            self.courier.leads = self.row.leads or self.courier.leads  # a person may have said who is to lead
         self._start(await self.courier.rows())
 
     def _start(self, rows: Sequence[DeliveryRow]) -> None:
@@ -120,16 +126,23 @@ class Story:
         for row in left:
             if not self.courier.may_lead(row) or (self._leading and not self._leading.done() and self.courier.reference.done()):
                 self._also(self._delivered(row))
-        if self._leading is None or (left and self._leading.done()):
-            if self.courier.reference.done() and self.courier.reference.result() is None:
+        if self._leading is None or (left and (self._leading.done() or (self.courier.nobody_leads and self.courier.reference.done()))):
+            if self.courier.reference.done():
                 self.courier.reference = asyncio.get_running_loop().create_future()
             lead = Lead(self.courier, self.row.led_since or datetime.now(UTC))
             self._leading = self._also(lead.find(rows))
 
     def _also(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(self._guarded(work))
         self._tasks.add(task)
         return task
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except (NotApproved, NotOurs):  # nothing of this run may go on
+            self._end_it()
+            raise
 
     async def _delivered(self, row: DeliveryRow) -> None:
         self._look_at([await self.courier.deliver(row)])
@@ -148,23 +161,25 @@ class Story:
             await asyncio.wait(tasks)
             for error in filter(None, (task.exception() for task in tasks if not task.cancelled())):
                 if isinstance(error, NotApproved | NotOurs):
-                    await self._stopped()
                     raise error
                 log.error("delivery-failed", exc_info=error)
 
-    async def _stopped(self) -> None:
-        """Nothing more is opened: what waits is cancelled, and an answer that is due is waited for."""
-        self.courier.points_to(None)
+    def _end_it(self) -> None:
         self.courier.over = True
+        self.courier.points_to(None)
         self.courier.pulse.beat()
+
+    async def stopped(self) -> None:
+        """Nothing more is opened: who rests ends, and an answer that is due is waited for."""
+        self._end_it()
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _begin(self, tx: AsyncConnection) -> bool:
         """Begins a term, and marks the announcement as being sent; from here on it cannot be cancelled."""
         row = await existing(tx, self.row.id, lock=True)
         manifest, now = self.courier.approved.manifest, iso(self.ctx.now)
-        if row.digest != self.row.digest or row.state not in _MAY_SEND or row.worker not in {"", self.ctx.runner}:
+        if row.digest != self.row.digest or row.state not in _MAY_SEND or await workers.another_holds(tx, row.worker, self.ctx.runner):
             return False
         first = row.state == AnnouncementState.APPROVED.value
         if manifest.not_before > now or (first and manifest.not_after <= now):

@@ -101,6 +101,11 @@ class Courier:
         if not self.reference.done():
             self.reference.set_result(permalink)
 
+    @property
+    def nobody_leads(self) -> bool:
+        """Whether there is nothing yet that others could point to."""
+        return not self.reference.done() or self.reference.result() is None
+
     async def rows(self) -> list[DeliveryRow]:
         """All deliveries as they are now."""
         async with self.ctx.database.read() as tx:
@@ -175,7 +180,7 @@ class _Errand:
     def _waits(self, row: DeliveryRow) -> bool:
         """Whether another has to lead first."""
         leads = row.role == Role.PARTNER.value or (row.role == Role.PRIMARY.value and row.destination == self.courier.leads)
-        return not leads and row.state == DeliveryState.PLANNED.value and (not self.courier.reference.done() or self._late_primary(row))
+        return not leads and row.state == DeliveryState.PLANNED.value and (self.courier.nobody_leads or self._late_primary(row))
 
     def _late_primary(self, row: DeliveryRow) -> bool:
         return row.role == Role.PRIMARY.value and row.destination != self.courier.leads
@@ -233,7 +238,7 @@ class _Errand:
             async with self.courier.ctx.database.read() as tx:
                 reply_to = await deliveries.last_receipt(tx, row.id)
         if role is Role.POINTER:
-            link = (self.courier.reference.result() if self.courier.reference.done() else "") or ""
+            link = "" if self.courier.nobody_leads else self.courier.reference.result() or ""
         part = self.planned.said_as(role).parts[row.done]
         return part.filled(link) if link else part, reply_to if destination.adapter.limits.replies else None
 
@@ -249,7 +254,7 @@ class _Errand:
 
     async def _told(self, row: DeliveryRow, outcome: Outcome, bucket: str = "") -> tuple[DeliveryRow, Outcome]:
         changed = await self.courier.ledger.settle(row, outcome, bucket)
-        if outcome.receipt and changed.done and self._late_primary(changed):
+        if outcome.receipt and changed.done and not row.done and self._late_primary(changed):
             changed = await posted_after_all(self.courier.ledger, changed, self.courier.leads)
         return changed, outcome
 

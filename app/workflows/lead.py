@@ -44,7 +44,9 @@ class Lead:
             self.courier.points_to(await self._reference(rows))
         finally:
             self.courier.points_to(None)  # where that failed
-        await asyncio.gather(*self.under_way.values())
+            ended = await asyncio.gather(*self.under_way.values(), return_exceptions=True)
+        for error in (one for one in ended if isinstance(one, BaseException)):
+            raise error
         rows = await self.courier.rows()
         await asyncio.gather(*(self.courier.deliver(row) for row in rows if self.courier.may_lead(row)))
 
@@ -103,7 +105,7 @@ class Lead:
 
     async def _anyone_else(self) -> bool:
         """Whether one of those whose outcome was open has posted."""
-        await asyncio.gather(*self.under_way.values())
+        await asyncio.gather(*self.under_way.values(), return_exceptions=True)
         return any(row.done for row in await self.courier.rows() if self.courier.may_lead(row))
 
     async def _follow(self, before: DeliveryRow, row: DeliveryRow) -> None:

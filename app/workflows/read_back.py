@@ -56,8 +56,9 @@ class Reader:
         await self.ctx.database.commit_each(self._record_all, (row, sight))
 
     def _link(self, row: DeliveryRow) -> str:
-        reference = self.courier.reference
-        return (reference.result() if reference.done() else "") or "" if row.role == Role.POINTER.value else row.permalink
+        if row.role != Role.POINTER.value:
+            return row.permalink
+        return "" if self.courier.nobody_leads else self.courier.reference.result() or ""
 
     async def _receipts(self, row: DeliveryRow) -> dict[int, Receipt]:
         """By part; of a delivery of one part its row tells it."""

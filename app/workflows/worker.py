@@ -68,7 +68,7 @@ class Worker:
         gc.collect()
         gc.freeze()  # all that is loaded by now stays; to look through it again would halt the process for 0.1 s, in mid-broadcast
         self.ctx.database.on_signal = self.go_on
-        await self._register()
+        await self._registered()
         clock = (follow_up.tick, notify.send_due, check.when_due)
         loops = [self._forever(self.sweep), *(self._forever(self._if_on_duty(work)) for work in clock)]
         if not self.ctx.database.sqlite:
@@ -116,6 +116,14 @@ class Worker:
             times, _ = self._rests.pop(announcement, (0, 0.0))
             if ended not in _ENDS:
                 self._rests[announcement] = (times + 1, time.monotonic() + min(2.0**times, LONGEST_REST))
+
+    async def _registered(self) -> None:
+        while True:
+            try:
+                return await self._register()
+            except Exception as error:
+                log.error("not-registered", problem=str(getattr(error, "orig", error)))
+                await asyncio.sleep(PERIOD)
 
     async def _register(self) -> None:
         async with self.ctx.database.write() as tx:

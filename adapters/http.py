@@ -12,6 +12,7 @@ import asyncio
 import json
 import re
 import time
+from asyncio import sslproto
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -28,6 +29,8 @@ IDLE = 4.0  # seconds an unused connection stays: less than servers keep theirs 
 MAX_ANSWER = 4 * 1024 * 1024
 LONGEST_WAIT = 86_400.0
 USER_AGENT = "Tocsin/0.1"
+
+sslproto.SSLProtocol.max_size = 16 * 1024  # one TLS record; of asyncio's 256 KiB each connection would hold its own (240 KiB, now 45)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.store import timeline
+
 T = TypeVar("T")
 Item = TypeVar("Item")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -82,10 +84,12 @@ class Database:
             async with self._writing, self.engine.connect() as connection:
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection  # where it raises, the connection rolls back as it returns to the pool
+                await timeline.write(connection)
                 await connection.exec_driver_sql("COMMIT")
         else:
             async with self.engine.begin() as connection:
                 yield connection
+                await timeline.write(connection)
         if quiet:
             return
         self.writes += 1

@@ -218,13 +218,6 @@ async def test_the_request_pings_nobody_shows_no_preview_and_carries_its_nonce(a
     assert receipt.permalink == f"{running.urls['discord']}/channels/{GUILD}/{CHANNEL}/{receipt.remote_id}"
 
 
-async def test_the_same_key_posts_once_and_another_key_again(adapter: DiscordAdapter, running: Running) -> None:
-    first = await adapter.publish(PART, KEY, None)
-    assert await adapter.publish(PART, KEY, None) == first
-    assert await adapter.publish(PART, KEY[::-1], None) != first
-    assert len(running.stand_ins["discord"].posts) == 2
-
-
 async def test_a_reply_whose_parent_is_gone_goes_out_alone(adapter: DiscordAdapter, running: Running) -> None:
     first = await adapter.publish(PART, KEY, None)
     parents = [first, Receipt("999"), Receipt("", first.permalink), Receipt("nonsense\n")]
@@ -393,10 +386,18 @@ async def test_find_goes_through_a_busy_channel(adapter: DiscordAdapter, running
     assert await adapter.find(PART, KEY, lately()) == receipt
 
 
-async def test_a_stranger_with_the_same_words_is_not_us(adapter: DiscordAdapter, running: Running) -> None:
-    await adapter.publish(PART, KEY, None)
-    running.stand_ins["discord"].posts[0].extra["author_id"] = "1"
-    assert await adapter.find(PART, KEY, lately()) is None
+async def test_a_nonce_that_is_told_decides_whatever_the_text() -> None:
+    at = {"timestamp": datetime.now(UTC).isoformat(), "author": {"id": BOT}}
+    messages = [
+        {"id": str(number), "content": PART.text, "nonce": nonce} | at for number, nonce in enumerate(("other", KEY, "other", ""), 1)
+    ]
+    async with answering(lambda _: (200, messages)) as (base_url, _):
+        adapter = DiscordAdapter(config(base_url))
+        found = [
+            await adapter.find(Part(text), key, lately()) for text, key in ((PART.text, KEY), ("Stripped.", KEY), (PART.text, "a" * 20))
+        ]
+        assert [receipt.remote_id for receipt in found if receipt] == ["2", "2", "4"]
+        await adapter.aclose()
 
 
 async def test_a_webhook_of_the_same_channel_is_not_us(adapter: DiscordAdapter, running: Running) -> None:

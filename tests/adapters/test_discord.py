@@ -370,6 +370,22 @@ async def test_how_long_to_wait(body: dict[str, object], headers: dict[str, str]
         await adapter.aclose()
 
 
+@pytest.mark.parametrize(
+    ("headers", "rest"),
+    [
+        ({"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "1.25"}, 1.25),
+        ({"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "1", "X-RateLimit-Reset-After": "1.25"}, 0.0),
+        ({"X-RateLimit-Remaining": "0"}, 0.0),
+        ({}, 0.0),
+    ],
+)
+async def test_the_last_message_of_a_bucket_says_when_the_next_may_come(headers: dict[str, str], rest: float) -> None:
+    async with answering(lambda _: took(), headers) as (base_url, _):
+        adapter = DiscordAdapter(config(base_url))
+        assert (await adapter.publish(PART, KEY, None)).rest == rest
+        await adapter.aclose()
+
+
 # The look-up
 
 

@@ -325,6 +325,21 @@ async def test_a_good_answer_is_a_receipt_also_from_a_later_version_of_the_api()
         assert (await adapter.publish(PART, KEY, None)).remote_id == "5"
 
 
+@pytest.mark.parametrize(
+    ("parameters", "headers", "wait"),
+    [
+        ({"retry_after": 35}, {"Retry-After": "35"}, 35.0),
+        ({"retry_after": 10**8}, {}, 86_400.0),
+        ({}, {"Retry-After": "17"}, 17.0),
+    ],
+)
+async def test_how_long_to_wait(parameters: dict[str, object], headers: dict[str, str], wait: float) -> None:
+    async with answering(*refused(429, "Too Many Requests: retry after 35", parameters=parameters), headers) as (adapter, _):
+        error = await raised(adapter.publish(PART, KEY, None))
+        assert isinstance(error, NotSent)
+        assert error.retry_after == wait
+
+
 @pytest.mark.parametrize("value", ["-1", "NaN", "1e999", [], {}, None, True, "９"])
 async def test_a_senseless_wait_is_no_wait(value: object) -> None:
     async with answering(*refused(429, "Too Many Requests", parameters={"retry_after": value})) as (adapter, _):

@@ -20,6 +20,7 @@ from adapters.contract import (
     PERMALINK_SLOT,
     AdapterError,
     Config,
+    Duplicate,
     Message,
     NeedsOperator,
     NotSent,
@@ -244,7 +245,7 @@ async def test_a_fault_is_met_once(
 
 async def test_a_duplicate_is_unknown_until_found(x: XAdapter) -> None:
     receipt = await x.publish(Part("Do not sign anything."), KEY, None)
-    with pytest.raises(OutcomeUnknown, match="posted before"):
+    with pytest.raises(Duplicate, match="posted before"):
         await x.publish(Part("Do not sign anything."), KEY, None)
     assert await x.find(Part("Do not sign anything."), KEY, lately()) == receipt
 
@@ -385,6 +386,49 @@ async def test_a_rate_limit_says_when(host: Hostile, hostile_x: XAdapter, reset:
     with pytest.raises(NotSent) as caught:
         await hostile_x.publish(Part("text"), KEY, None)
     assert least <= (caught.value.retry_after or 0) <= most
+
+
+def told(**limits: tuple[int, int]) -> dict[str, str]:
+    """X's headers: what is left of each limit, and in how many seconds it begins anew."""
+    heads = {"rate": "x_rate_limit", "app": "x_app_limit_24hour", "user": "x_user_limit_24hour"}
+    return {
+        f"{heads[one]}_{name}": str(value)
+        for one, (left, reset) in limits.items()
+        for name, value in (("limit", 100), ("remaining", left), ("reset", int(time.time()) + reset))
+    }
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        (told(rate=(0, 300)), 300),
+        (told(rate=(57, 300), app=(0, 7000)), 7000),
+        (told(rate=(0, 300), user=(0, 7000), app=(0, 900)), 7000),
+        (told(rate=(57, 300), app=(9, 7000)), 0),
+        ({"x_rate_limit_remaining": "0"}, 0),
+        ({}, 0),
+    ],
+)
+async def test_the_last_post_of_a_limit_says_when_the_next_may_come(
+    host: Hostile, hostile_x: XAdapter, headers: dict[str, str], wait: float
+) -> None:
+    host.say("/2/tweets", GOOD, 201, **headers)
+    receipt = await hostile_x.publish(Part("text"), KEY, None)
+    assert wait - 60 < receipt.rest <= wait + 1
+    assert bool(receipt.rest) == bool(wait)
+    if wait:
+        host.answers.clear()
+        host.say("/2/tweets", {"detail": "Too Many Requests"}, 429, **headers)
+        with pytest.raises(NotSent) as caught:
+            await hostile_x.publish(Part("text"), KEY, None)
+        assert wait - 60 < (caught.value.retry_after or 0) <= wait + 1
+
+
+async def test_without_headers_of_its_own_the_retry_after_counts(host: Hostile, hostile_x: XAdapter) -> None:
+    host.say("/2/tweets", "<html>", 429, retry_after="120")
+    with pytest.raises(NotSent) as caught:
+        await hostile_x.publish(Part("text"), KEY, None)
+    assert caught.value.retry_after == 120
 
 
 @pytest.mark.parametrize("reset", ["soon", "-1", "１", ""])

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters import banner
 from adapters.contract import (
     PERMALINK_SLOT,
     Adapter,
@@ -123,12 +124,18 @@ def test_docs_have_a_row_that_says_what_the_adapter_declares(case: Case) -> None
     docs = Path(__file__).parents[2] / "docs"
     rows = [line for line in (docs / "adapters.md").read_text().splitlines() if line.startswith(f"| [{case.platform}](")]
     assert len(rows) == 1, "one row an adapter"
-    limits = pure(case.platform).limits
-    settled, public, readable, replies, longest, parts = (cell.strip() for cell in rows[0].strip("|").split("|")[1:7])
+    limits = load(case.platform)(case.config(case.home)).limits
+    cells = [cell.strip() for cell in rows[0].strip("|").split("|")[1:11]]
+    settled, key, public, readable, replies, link, paces, at_once, longest, parts = cells
     assert settled == limits.reconcile.value
-    assert [cell.partition(",")[0] for cell in (public, readable, replies)] == [
-        "yes" if can else "no" for can in (limits.public, limits.readable, limits.replies)
+    lasts = {0: "none", banner.ALWAYS: "always"}.get(limits.key_lasts, f"{limits.key_lasts:g} s")
+    assert key == lasts + ("" if limits.sends else "; nothing is sent")
+    assert [cell.partition(",")[0] for cell in (public, readable, replies, link)] == [
+        "yes" if can else "no" for can in (limits.public, limits.readable, limits.replies, limits.permalinks)
     ]
+    told = [f"{pace.posts:,} in {pace.seconds:,.0f} s" for pace in limits.paces] or ["none"]
+    assert re.findall(r"[\d,]+ in [\d,]+ s|none", paces) == told
+    assert at_once == (str(limits.at_once) if limits.at_once else "any")
     assert longest == ("as configured" if "max_length" in case.fields else f"{limits.max_length:,}")
     assert parts == str(limits.max_parts)
     (link,) = re.findall(r"\((adapters/[a-z_]+\.md)\)", rows[0])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 
@@ -31,8 +32,23 @@ async def serving(answer: Callable[[web.BaseRequest], Awaitable[web.StreamRespon
 @asynccontextmanager
 async def babbling(says: Answering) -> AsyncIterator[str]:
     """A server that says what it likes, HTTP or not."""
-    async with await asyncio.start_server(says, "127.0.0.1", 0) as server:
+    talks = set[asyncio.Task[None] | None]()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.add(asyncio.current_task())
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await says(reader, writer)
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    await asyncio.gather(*filter(None, talks))
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    assert not http._OPEN
 
 
 async def fails(kind: type[AdapterError], doing: Awaitable[object]) -> str:
@@ -120,7 +136,6 @@ async def test_a_post_over_a_connection_that_was_closed_meanwhile_is_unknown_and
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         await reader.readuntil(b"\r\n\r\n")
         requests += 1
-        writer.close()
 
     door = http.Door("X")
     async with babbling(says) as url:
@@ -144,7 +159,6 @@ async def test_an_answer_that_is_none_is_unknown(said: bytes, kind: type[Adapter
     async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(said)
-        writer.close()
 
     door = http.Door("X")
     async with babbling(says) as url:
@@ -158,6 +172,7 @@ async def test_the_whole_time_is_bounded_however_slowly_an_answer_drips(impatien
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         for _ in range(100):
             writer.write(b"x")
+            await writer.drain()
             await asyncio.sleep(0.02)
 
     door, began = http.Door("X"), time.monotonic()

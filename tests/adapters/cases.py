@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 from aiohttp import web
 from pydantic import SecretStr
 
-from adapters.contract import AdapterError, Config, NeedsOperator, NotSent, OutcomeUnknown, Part, Receipt, Role
+from adapters.contract import AdapterError, Config, NeedsOperator, NotSent, OutcomeUnknown, Part, Receipt, Rejected, Role
 from adapters.registry import load
 from app.rehearsal.stand_ins import x_text
 from app.rehearsal.stand_ins.accounts import DISCORD, REDDIT, SMTP, TELEGRAM
@@ -145,6 +145,7 @@ CASES: Mapping[str, Case] = {
             wrong={"token": "not.the.token"},
             others=("1100000000000000009",),
             posting=r"POST /api(/v10)?/channels/\d+/messages",
+            faults={**HTTP_FAULTS, "no-permission": NeedsOperator, "automod": Rejected},
             length=longer,
             pinged=lambda post, body: any(post.extra["pings"].values()) or post.extra["preview"],
             stranger={"author_id": "1"},
@@ -165,6 +166,7 @@ CASES: Mapping[str, Case] = {
             wrong={"url": f"https://discord.com/api/webhooks/{DISCORD['webhook_id']}/not-the-token"},
             others=("1100000000000000009",),
             posting=r"POST /api(/v10)?/webhooks/\d+/[^/?]+(\?|$)",
+            faults={**HTTP_FAULTS, "automod": Rejected},
             length=longer,
             pinged=lambda post, body: any(post.extra["pings"].values()) or post.extra["preview"],
             official=f"https://discord.com/channels/{DISCORD['guild_id']}/{DISCORD['webhook_channel_id']}/1100000000000000077",
@@ -242,6 +244,7 @@ CASES: Mapping[str, Case] = {
             wrong={"token": "7000000001:not_the_token"},
             others=(str(TELEGRAM["channels"]["tocsin_drill_b"]), str(TELEGRAM["bot_id"])),
             posting=r"(?i)\w+ /bot[^/]*/sendMessage",
+            faults={**HTTP_FAULTS, "not-a-member": NeedsOperator, "kicked": NeedsOperator, "no-rights": NeedsOperator},
             length=utf16,
             pinged=lambda post, body: any(one["type"] not in {"url", "email"} for one in post.extra["entities"]) or post.extra["preview"],
             official="https://t.me/tocsin_drill/17",

@@ -444,6 +444,8 @@ async def test_a_fault_posts_at_most_once_is_named_for_what_it_is_and_can_be_set
     if fault == "429":
         assert isinstance(error, NotSent)
         assert 5.0 < (error.retry_after or 0) < 10.0
+    if isinstance(error, OutcomeUnknown) and fault != "junk":
+        assert error.status == {"500": 500, "502-html": 502}.get(fault), "an answer that came tells something else than a lost one"
     await bench.platform.clear()
     match adapter.limits.reconcile:
         case Reconcile.LOOKUP:
@@ -454,6 +456,8 @@ async def test_a_fault_posts_at_most_once_is_named_for_what_it_is_and_can_be_set
             assert [post.permalink for post in bench.platform.posts] == [again.permalink]
         case Reconcile.NOBODY:
             await bench.fails(Unsupported, adapter.find(part, KEY, lately()))
+    await adapter.publish(bench.part("The next one goes through."), KEY[::-1], None)
+    assert len(bench.platform.posts) == len(held) + 1
 
 
 @LOOKUP
@@ -495,6 +499,7 @@ async def test_find_is_not_fooled_by_an_older_identical_post(bench: Bench) -> No
 @those(case for case in CASES.values() if pure(case.platform).limits.reconcile is not Reconcile.LOOKUP)
 async def test_who_cannot_look_says_so(bench: Bench) -> None:
     await bench.fails(Unsupported, bench.adapter().find(bench.part(), KEY, lately()))
+    assert not (bench.stand_in and bench.stand_in.log)
 
 
 @EVERYONE

@@ -14,19 +14,9 @@ from aiohttp import web
 
 from adapters import http
 from adapters.contract import AdapterError, NotSent, OutcomeUnknown
+from tests.adapters.hostile import raised, serving
 
 Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def serving(answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
-    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.05)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager
@@ -52,11 +42,10 @@ def closed() -> Iterator[None]:
 
 
 async def fails(kind: type[AdapterError], doing: Awaitable[object]) -> str:
-    with pytest.raises(AdapterError) as caught:
-        await doing
-    assert type(caught.value) is kind
-    assert caught.value.__cause__ is caught.value.__context__ is None
-    return str(caught.value)
+    error = await raised(doing)
+    assert type(error) is kind
+    assert error.__cause__ is error.__context__ is None
+    return str(error)
 
 
 async def test_all_doors_share_connections_and_the_last_one_closes_them() -> None:

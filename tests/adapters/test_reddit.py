@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-import traceback
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -213,37 +212,6 @@ def test_a_setting_that_cannot_be_right_stops_the_start(fields: dict[str, str]) 
 
 
 # Posting
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        ("cut-before", OutcomeUnknown),
-        ("cut-after", OutcomeUnknown),
-        ("drip", OutcomeUnknown),
-        ("hang", OutcomeUnknown),
-        ("truncated", OutcomeUnknown),
-        ("junk", OutcomeUnknown),
-        ("500", OutcomeUnknown),
-        ("502-html", OutcomeUnknown),
-        ("429", NotSent),
-        ("401", NeedsOperator),
-        ("refused", NotSent),
-    ],
-)
-async def test_a_fault_is_met_once_however_often_praw_would_repeat(
-    reddit: RedditAdapter, running: Running, stand_in: StandIn, fault: str, kind: type[AdapterError], impatient: None
-) -> None:
-    await running.fault("reddit", fault)
-    with pytest.raises(kind) as caught:
-        await reddit.publish(PART, KEY, None)
-    assert posts_asked(stand_in) == (0 if fault == "refused" else 1)
-    told = "".join(traceback.format_exception(caught.value))
-    assert not [secret for secret in SECRETS.values() if secret in told]
-    await running.clear()
-    held = len(stand_in.posts)
-    await reddit.publish(PART, KEY, None)  # and the next one goes through
-    assert len(stand_in.posts) == held + 1
 
 
 @pytest.mark.parametrize("fault", ["cut-before", "500", "502-html", "junk", "truncated", "429", "hang"])

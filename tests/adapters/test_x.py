@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -214,35 +213,6 @@ def test_oembed_markup_becomes_the_words_of_its_paragraph() -> None:
 # Posting
 
 
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        ("cut-before", OutcomeUnknown),
-        ("cut-after", OutcomeUnknown),
-        ("drip", OutcomeUnknown),
-        ("hang", OutcomeUnknown),
-        ("truncated", OutcomeUnknown),
-        ("junk", OutcomeUnknown),
-        ("500", OutcomeUnknown),
-        ("502-html", OutcomeUnknown),
-        ("429", NotSent),
-        ("401", NeedsOperator),
-        ("refused", NotSent),
-    ],
-)
-async def test_a_fault_is_met_once(
-    x: XAdapter, running: Running, stand_in: StandIn, fault: str, kind: type[AdapterError], impatient: None
-) -> None:
-    await running.fault("x", fault)
-    with pytest.raises(kind) as caught:
-        await x.publish(Part("Do not sign anything."), KEY, None)
-    assert posts_asked(stand_in) == (0 if fault == "refused" else 1)
-    told = "".join(traceback.format_exception(caught.value))
-    assert not [secret for secret in SECRETS.values() if secret in told]
-    await running.clear()
-    assert bool(await x.find(Part("Do not sign anything."), KEY, lately())) == bool(stand_in.posts)
-
-
 async def test_a_duplicate_is_unknown_until_found(x: XAdapter) -> None:
     receipt = await x.publish(Part("Do not sign anything."), KEY, None)
     with pytest.raises(Duplicate, match="posted before"):
@@ -399,19 +369,19 @@ def told(**limits: tuple[int, int]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("headers", "wait"),
+    ("limits", "wait"),
     [
-        (told(rate=(0, 300)), 300),
-        (told(rate=(57, 300), app=(0, 7000)), 7000),
-        (told(rate=(0, 300), user=(0, 7000), app=(0, 900)), 7000),
-        (told(rate=(57, 300), app=(9, 7000)), 0),
-        ({"x_rate_limit_remaining": "0"}, 0),
+        ({"rate": (0, 300)}, 300),
+        ({"rate": (57, 300), "app": (0, 7000)}, 7000),
+        ({"rate": (0, 300), "user": (0, 7000), "app": (0, 900)}, 7000),
+        ({"rate": (57, 300), "app": (9, 7000)}, 0),
         ({}, 0),
     ],
 )
 async def test_the_last_post_of_a_limit_says_when_the_next_may_come(
-    host: Hostile, hostile_x: XAdapter, headers: dict[str, str], wait: float
+    host: Hostile, hostile_x: XAdapter, limits: dict[str, tuple[int, int]], wait: float
 ) -> None:
+    headers = told(**limits)
     host.say("/2/tweets", GOOD, 201, **headers)
     receipt = await hostile_x.publish(Part("text"), KEY, None)
     assert wait - 60 < receipt.rest <= wait + 1

@@ -109,8 +109,10 @@ class Database:
 
     async def listen(self) -> None:
         """Hears the signals of other processes, on Postgres, until it is cancelled or the connection is lost (`OperationalError`)."""
-        soon = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}  # a connection that is dead is noticed
-        connection = await psycopg.AsyncConnection.connect(self.url.replace("+psycopg", ""), autocommit=True, **soon)
+        server = self.url.replace("+psycopg", "")  # a connection that is dead is noticed after some ten seconds
+        connection = await psycopg.AsyncConnection.connect(
+            server, autocommit=True, keepalives_idle=5, keepalives_interval=2, keepalives_count=3
+        )
         async with connection:
             await connection.execute(f"LISTEN {_CHANNEL}")
             self.on_signal(MISSED)

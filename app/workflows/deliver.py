@@ -167,14 +167,17 @@ class _Errand:
                 continue
             before = row
             if row.state == DeliveryState.UNKNOWN.value:
-                row, outcome = await self._find_out(row, destination)
+                row, outcome = await self._find_out(row, destination, tries)
             else:
                 row, outcome = await self._try(row, destination, tries)
             if row.state == DeliveryState.UNKNOWN.value == before.state:
                 break  # a person has to look
             if outcome.wait:
                 row = await self.courier.rest(row, outcome.wait)
-            tries = tries + 1 if row.done == before.done and outcome.event is Event.NOT_SENT else 0
+            if outcome.event is Event.NOT_SENT:
+                tries += 1
+            elif row.done != before.done:
+                tries = 0
         return row
 
     def _destination(self) -> Destination | None:
@@ -233,7 +236,7 @@ class _Errand:
             self.courier.points_to(outcome.receipt.permalink)  # first, so that the receipt and all attempts at pointers share a transaction
         return await self._told(row, self._timed(outcome, tries), ask.buckets[0])
 
-    async def _find_out(self, row: DeliveryRow, destination: Destination) -> tuple[DeliveryRow, Outcome]:
+    async def _find_out(self, row: DeliveryRow, destination: Destination, tries: int) -> tuple[DeliveryRow, Outcome]:
         async def pause(seconds: float) -> bool:
             same = seconds <= 0 or (await self.courier.rest(row, seconds)).updated_at == row.updated_at
             return same and self.courier.goes_on
@@ -246,7 +249,7 @@ class _Errand:
         outcome = await Inquiry(self.courier.ctx, self.planned, destination, row, part).settle(pause)
         if outcome.event is Event.LOST and (not self.courier.goes_on or outcome.problem == row.problem):
             return row, outcome
-        return await self._told(row, outcome)
+        return await self._told(row, self._timed(outcome, tries))
 
     async def _next(self, row: DeliveryRow, destination: Destination) -> tuple[Part, Receipt | None]:
         """The next part with its slot filled, and the post that it replies to."""

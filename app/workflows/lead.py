@@ -87,7 +87,7 @@ class Lead:
         return self.courier.approved.manifest.fallback_after - (datetime.now(UTC) - self.courier.led_since).total_seconds()
 
     def _following(self, row: DeliveryRow, candidates: Iterable[DeliveryRow]) -> DeliveryRow | None:
-        """Who has posted after all, else the next in the approved order that is free to lead; where this one is over, an earlier one too."""
+        """Who has posted after all, else the next in the approved order that is free to lead; after one that is over, an earlier too."""
         primaries = self.courier.approved.manifest.primaries
         place = primaries.index(row.destination)
         order = primaries[place + 1 :] + (primaries[:place] if row.state in _OVER else ())
@@ -104,11 +104,12 @@ class Lead:
         under_way = {posting for posting in self.under_way.values() if not posting.done()}
         if not under_way and seconds is None:
             return False
-        waiting = asyncio.ensure_future(self.courier.pulse.wait(beat, seconds))
+        turn = asyncio.ensure_future(self.courier.pulse.wait(beat, seconds))
+        waiting: set[asyncio.Future[Any]] = {turn, self.courier.reference, *under_way}
         try:
-            await asyncio.wait({waiting, self.courier.reference, *under_way}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            waiting.cancel()
+            turn.cancel()
         return True
 
     def _begin(self, row: DeliveryRow) -> None:

@@ -29,8 +29,8 @@ async def exclude(ctx: Context, destination: str, why: str, by: str) -> list[str
         hold = Hold(destination, "excluded", why, by, ctx.now)
         if not await holds.put(tx, hold):
             return []
-        await timeline.append(tx, ctx.now, by, "destination-excluded", data={"destination": destination, "why": why})
         left_out = await deliveries.skip_all(tx, destination, f"Left out: {by} excluded {destination}. {why}", ctx.now)
+        await timeline.append(tx, ctx.now, by, "destination-excluded", data={"destination": destination, "why": why})
         for id_ in {row.announcement for row in left_out}:
             await ctx.database.signal(tx, id_)
         for row in left_out:

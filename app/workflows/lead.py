@@ -1,14 +1,14 @@
 """Who carries the full text: the primary, else the next approved fallback, and what becomes of one that has to follow.
 
-Exactly one destination leads, and all others point to it. A primary that refuses for certain, or is left out, is followed at once; one
-that has not posted within the approved limit, then. It may turn out to have posted after all: that is shown and alarms the team.
+Exactly one destination leads, and all others point to it. A primary that refuses for certain, or is left out or excluded, is followed at
+once; one that has not posted within the approved limit, then. It may turn out to have posted after all: that is shown and alarms the team.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.contract import Role
 from app.domain.delivery import NOTHING_UNDER_WAY, DeliveryState, Event
 from app.domain.manifest import Planned
-from app.store import announcements, deliveries
+from app.store import announcements, deliveries, holds
 from app.store.deliveries import DeliveryRow, Overtaken
 from app.workflows.ledger import Ledger, Outcome
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+MOMENT = 1.0  # seconds between two looks at whether a primary that does not answer is excluded
 _OVER = {DeliveryState.FAILED.value, DeliveryState.SKIPPED.value}
 _OPEN = {DeliveryState.SENDING.value, DeliveryState.UNKNOWN.value}
 
@@ -86,20 +87,40 @@ class Lead:
         return self.under_way[row.destination]
 
     async def _within_limit(self, row: DeliveryRow, alone: bool) -> DeliveryRow:
-        """What became of the first part: at its end, or at the approved limit where another could follow."""
+        """What became of the first part: at its end, or, where another could follow, at the approved limit or its exclusion."""
         if row.state in _OVER:
             return row
-        left = self.courier.approved.manifest.fallback_after - (datetime.now(UTC) - self.led_since).total_seconds()
         posting, reference = self._begin(row), self.courier.reference
-        waiting: list[asyncio.Future[Any]] = [posting, reference]
-        await asyncio.wait(waiting, timeout=None if alone else max(left, 0), return_when=asyncio.FIRST_COMPLETED)
+        waiting: set[asyncio.Future[Any]] = {posting, reference}
+        if alone:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        while not any(future.done() for future in waiting) and await self._has_time(row, waiting):
+            pass
         if reference.done():
             await asyncio.wait({posting})  # it is posted, and its receipt is being written
         if not posting.done():
             return await self.courier.ledger.fresh(row.id)
-        row = posting.result()
-        rests = not alone and not row.done and row.state not in _OVER
-        return await self.courier.rest(row, left) if rests else row
+        row = seen = posting.result()
+        while not alone and not row.done and row.state not in _OVER and row.updated_at == seen.updated_at and await self._has_time(row, ()):
+            row = await self.courier.ledger.fresh(row.id)
+        return row
+
+    async def _has_time(self, row: DeliveryRow, waiting: Iterable[asyncio.Future[Any]]) -> bool:
+        """Waits a moment, or until one is done or somebody acts; whether it still has time to post then."""
+        beat = asyncio.ensure_future(self.courier.pulse.wait(min(self._left(), MOMENT)))
+        await asyncio.wait({*waiting, beat}, return_when=asyncio.FIRST_COMPLETED)
+        beat.cancel()
+        if any(future.done() for future in waiting):
+            return True
+        if not self._left() or not self.courier.goes_on:
+            return False
+        async with self.courier.ctx.database.read() as tx:
+            held = await holds.standing(tx, [row.destination])
+        return not (held and held[row.destination].kind == "excluded")
+
+    def _left(self) -> float:
+        since = (datetime.now(UTC) - self.led_since).total_seconds()
+        return max(self.courier.approved.manifest.fallback_after - since, 0.0)
 
     async def _anyone_else(self) -> bool:
         """Whether one of those whose outcome was open has posted."""

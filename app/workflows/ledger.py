@@ -21,7 +21,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from adapters.contract import Limits, Receipt, Role
 from app.domain.delivery import FINAL, DeliveryState, Event
-from app.domain.manifest import Manifest, digest
+from app.domain.manifest import Manifest
 from app.services import announce
 from app.services.context import Context
 from app.store import announcements, budgets, deliveries, holds, timeline
@@ -177,7 +177,8 @@ class Ledger:
         """Puts it on the record, and alarms the team."""
         where = {"incident": self.manifest.incident.id, "announcement": self.manifest.announcement}
         await timeline.append(tx, self.ctx.now, "tocsin", event, **where, data=data)
-        await announce.tell(self.ctx, tx, "alarm", self.manifest.announcement, digest(self.manifest.to_bytes()), again=True)
+        row = await announce.existing(tx, self.manifest.announcement)  # an older manifest would be written with other bytes
+        await announce.tell(self.ctx, tx, "alarm", row.id, row.digest, again=True)
 
     async def must_be_ours(self, tx: AsyncConnection) -> str:
         """Which destination leads, by the database; raises `NotOurs` where this term is over."""

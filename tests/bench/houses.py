@@ -1,7 +1,7 @@
 """A house with many pointers, for benches: the primary at X's stand-in, N Discord webhooks at the lean platform, the real server.
 
-What happened is told by the platform's record and by a reader of the database file who sees committed rows only; the server is asked
-nothing while it works, since its answers would cost what is measured.
+What happened is told by the platform's record and by a reader of the database (`receipts.py`); the server is asked nothing while it
+works, since its answers would cost what is measured.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import time
@@ -27,7 +26,7 @@ from app.rehearsal.play import Stage
 from tests.bench.platform import GUILD, webhook
 from tests.faults.harness import Town
 
-SERVE = ("-m", "app.cli", "serve")
+SERVE, WORK = ("-m", "app.cli", "serve"), ("-m", "app.cli", "worker")
 OBSERVED = ("-m", "tests.bench.inside", "serve")
 PATIENCE = 600.0
 
@@ -69,6 +68,11 @@ class Wide(Town):
     pointers: int
     command: Sequence[str] = SERVE
 
+    @property
+    def database_url(self) -> str:
+        """Of Postgres; "" for the embedded SQLite."""
+        return self.stage.house.environ.get("TOCSIN_DATABASE_URL", "")
+
     def start(self) -> float:
         at = time.time()
         self.server = self.serving.enter_context(serving(self.stage.house, self.command))
@@ -76,26 +80,14 @@ class Wide(Town):
 
     def list_state(self, announcement: str) -> str:
         """Its state, by the cheapest way to ask."""
-        items = self.stage.http.get("/v1/announcements?limit=5").json()["items"]
-        return next((str(item["state"]) for item in items if item["id"] == announcement), "")
+        answer = self.stage.http.get("/v1/announcements?limit=5")
+        assert answer.status_code == 200, answer.text
+        return next((str(item["state"]) for item in answer.json()["items"] if item["id"] == announcement), "")
 
-    def await_posted(self, digest: str) -> float:
-        """When the last receipt was on disk (Unix seconds), as a reader of the SQLite file sees it."""
-        pause = 0.005 if self.pointers <= 1000 else 0.05
-        file = f"file:{self.folder / 'data' / 'tocsin.sqlite'}?mode=ro"
-        with contextlib.closing(sqlite3.connect(file, uri=True, isolation_level=None)) as reader:
-            deadline = time.monotonic() + PATIENCE
-            while time.monotonic() < deadline:
-                left = reader.execute("SELECT 1 FROM deliveries WHERE digest = ? AND state <> 'posted' LIMIT 1", (digest,)).fetchone()
-                if left is None:
-                    return time.time()
-                time.sleep(pause)
-        raise AssertionError(f"waited {PATIENCE:g} s for the receipts of {digest}")
-
-    def await_sent(self, announcement: str) -> None:
-        """Returns once it is sent, every post read back."""
+    def await_end(self, announcement: str, *wanted: str) -> None:
+        """Returns once every post is read back and it is in one of these states ("sent" where none is named)."""
         deadline = time.monotonic() + PATIENCE
-        while (state := self.list_state(announcement)) != "sent":
+        while (state := self.list_state(announcement)) not in (wanted or ("sent",)):
             if state == "incomplete" or time.monotonic() > deadline:
                 raise AssertionError(f"{announcement} is {state}")
             time.sleep(0.2)
@@ -103,12 +95,13 @@ class Wide(Town):
 
 @contextlib.contextmanager
 def serving(house: RehearsalHouse, command: Sequence[str] = SERVE) -> Iterator[subprocess.Popen[str]]:
-    """A server of that house, ready to answer, run as asked."""
+    """A server of that house, ready to answer, run as asked; a worker is waited for by whoever needs it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
     with (house.folder / "server.log").open("a") as log:
         server = subprocess.Popen([sys.executable, *command], env=clean | house.environ, stderr=log, stdout=log, text=True)
         try:
-            play.wait_ready(house, server)
+            if command is not WORK:
+                play.wait_ready(house, server)
             yield server
         finally:
             server.terminate()
@@ -120,7 +113,9 @@ def serving(house: RehearsalHouse, command: Sequence[str] = SERVE) -> Iterator[s
 
 
 @contextlib.contextmanager
-def wide(folder: Path, pointers: int, latency: float = 0.1, *, observed: bool = False, start: bool = True) -> Iterator[Wide]:
+def wide(
+    folder: Path, pointers: int, latency: float = 0.1, *, observed: bool = False, start: bool = True, database_url: str = ""
+) -> Iterator[Wide]:
     """The whole of it; X takes `latency` for a post too."""
     with contextlib.ExitStack() as stack:
         addresses = json.loads(stack.enter_context(_process("app.rehearsal", "--die-with-parent")))
@@ -129,6 +124,8 @@ def wide(folder: Path, pointers: int, latency: float = 0.1, *, observed: bool = 
         house = furnish(folder, addresses)
         _widen(house, far, pointers)
         house.environ["BENCH_SAMPLES"] = str(folder / "samples.json")
+        if database_url:
+            house.environ["TOCSIN_DATABASE_URL"] = database_url
         stage = Stage(house, addresses, [])
         stage.http.timeout = httpx.Timeout(300)
         stack.callback(stage.http.close)

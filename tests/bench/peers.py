@@ -1,4 +1,4 @@
-"""`python -m tests.bench.peers NAME BASE_URL N TEXT`: another sender of the same posts, in a fresh process; prints how many seconds it took.
+"""`python -m tests.bench.peers NAME BASE_URL N TEXT`: another sender of the same posts, in a fresh process; prints its seconds.
 
 `aiohttp` is the least that Python does it with: one session, no limit on connections, nothing durable. `httpx` is its own pool
 without a limit. `apprise` is its Discord service and its `async_notify` as they come; only the host is another, by a subclass, as
@@ -13,6 +13,7 @@ import logging
 import subprocess
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
 from tests.bench.platform import webhook
@@ -53,17 +54,13 @@ async def _httpx(urls: list[str], text: str) -> float:
 
 
 async def _apprise(urls: list[str], text: str) -> float:
-    import apprise
-    from apprise.plugins.discord import NotifyDiscord
-
-    class Here(NotifyDiscord):  # type: ignore[misc]
-        notify_url = urls[0].partition("/webhooks/")[0] + "/webhooks"
-
+    apprise, discord = import_module("apprise"), import_module("apprise.plugins.discord")  # of the group `bench` alone
+    here = type("Here", (discord.NotifyDiscord,), {"notify_url": urls[0].partition("/webhooks/")[0] + "/webhooks"})
     logging.getLogger("apprise").setLevel(logging.ERROR)
     services = apprise.Apprise()
     for url in urls:
         id_, token = url.rsplit("/", 2)[1:]
-        services.add(Here(webhook_id=id_, webhook_token=token))
+        services.add(here(webhook_id=id_, webhook_token=token))
     begun = time.perf_counter()
     assert await services.async_notify(body=text)
     return time.perf_counter() - begun

@@ -70,7 +70,13 @@ class Platform:
         return shown
 
     def _webhook(self, number: str, token: str, place: str) -> str:
-        own = {"id": number, "token": token, "channel_id": place, "guild_id": GUILD, "url": f"{self.base_url}/api/webhooks/{number}/{token}"}
+        own = {
+            "id": number,
+            "token": token,
+            "channel_id": place,
+            "guild_id": GUILD,
+            "url": f"{self.base_url}/api/webhooks/{number}/{token}",
+        }
         return json.dumps(wire.webhook(self.base_url) | own)
 
     def control(self, verb: str, value: str) -> Any:

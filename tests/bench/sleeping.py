@@ -1,4 +1,4 @@
-"""100,000 sleeping follow-ups, half of them waiting for a resolution and half with a window to come: what they add to a server at rest.
+"""What 100,000 sleeping follow-ups add to a server at rest; half of them wait for a resolution, half are drafted, their window to come.
 
 Two houses, one with them and one without, are started in turns. Threads, sockets, files, memory and CPU are the kernel's numbers; the
 number of tasks is counted inside the process. The CPU is that of a quiet stretch after the first preflight has ended.
@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from app.domain.followup import FollowUpState
-from app.store.tables import follow_ups, incidents
+from app.store.tables import announcements, follow_ups, incidents
 from tests.bench.houses import Wide, wide
 from tests.bench.measures import Seen, spread
 
@@ -73,20 +73,22 @@ def _stop(here: Wide) -> None:
 
 
 def put_to_sleep(file: Path) -> None:
-    """Writes the follow-ups, two an incident, into the SQLite file of a server that does not run."""
+    """Writes the follow-ups, two an incident, into the SQLite file of a server that does not run; what is scheduled has its draft."""
     now = datetime.now(UTC)
     opens, closes = now + timedelta(days=7), now + timedelta(days=14)
-    cases, owed = [], []
+    cases, drafts, owed = [], [], []
     for number in range(MANY // 2):
-        id_ = f"in_bench{number:06d}"
-        cases.append({"id": id_, "slug": f"bench-{number}", "name": f"Incident {number}", "state": "open", "facts": {}, "created_at": now})
-        for kind, state in (("summary", FollowUpState.WAITING), ("postmortem", FollowUpState.SCHEDULED)):
-            row = {"id": f"fu_{kind}{number:06d}", "incident": id_, "kind": kind, "state": state.value, "announcement": None}
+        case, draft = f"in_bench{number:06d}", f"an_bench{number:06d}"
+        cases.append({"id": case, "slug": f"bench-{number}", "name": f"Incident {number}", "state": "open", "facts": {}, "created_at": now})
+        written = {"id": draft, "incident": case, "kind": "postmortem", "state": "draft", "revision": 1, "digest": f"sha256:{number:064d}"}
+        drafts.append(written | {"created_at": now, "not_before": opens, "not_after": closes})
+        for kind, state, of in (("summary", FollowUpState.WAITING, None), ("postmortem", FollowUpState.SCHEDULED, draft)):
+            row = {"id": f"fu_{kind}{number:06d}", "incident": case, "kind": kind, "state": state.value, "announcement": of}
             owed.append(row | {"opens": opens, "closes": closes})
     engine = create_engine(f"sqlite:///{file}")
     with engine.begin() as tx:
-        tx.execute(incidents.insert(), cases)
-        tx.execute(follow_ups.insert(), owed)
+        for table, rows in ((incidents, cases), (announcements, drafts), (follow_ups, owed)):
+            tx.execute(table.insert(), rows)
     engine.dispose()
 
 

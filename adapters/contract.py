@@ -63,7 +63,11 @@ class NotSent(AdapterError):
 
 
 class OutcomeUnknown(AdapterError):
-    """Perhaps posted, perhaps not; `find` first, never just send again."""
+    """Perhaps posted, perhaps not; `find` first, never just send again. `status` is the answer's, where one came (an answered 500)."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Role(StrEnum):
@@ -77,16 +81,32 @@ class Role(StrEnum):
 
 
 class Reconcile(StrEnum):
-    """How an unknown outcome can be settled on a platform."""
+    """How an unknown outcome can be settled on a platform, for longer than a key may last."""
 
-    KEY = "key"  # publishing again with the same key gives the first post back
+    KEY = "key"  # publishing again with the same key gives the first post back, for `Limits.key_lasts`
     LOOKUP = "lookup"  # `find` lists the account's own posts
     NOBODY = "nobody"  # neither: the approved `on_unknown` decides
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """At most so many posts in any so many seconds, over everything that shares the bucket: all destinations and workers.
+
+    `bucket` names the account or credential that the platform counts by, `<platform>:<what>`, and holds no secret.
+    """
+
+    bucket: str
+    posts: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """What a platform can do, as shown in `docs/adapters.md`."""
+    """What a platform can do, as shown in `docs/adapters.md`.
+
+    A platform with both a key and a look-up declares LOOKUP and `key_lasts`: while the key is certain to last, publishing again
+    under it settles an unknown outcome, afterwards a look does.
+    """
 
     unit: str  # how length is counted, in words
     max_length: int  # of one part, in that unit
@@ -98,6 +118,11 @@ class Limits:
     settle: float = 0.0  # seconds until a new post is sure to show in `find`
     edit: bool = False
     pin: bool = False
+    key_lasts: float = 0.0  # seconds after its first use in which the same key gives the first post back; 0: no such key
+    paces: tuple[Pace, ...] = ()  # what the platform publishes; what it tells in headers only comes as `retry_after` and `rest`
+    at_once: int = 0  # requests that may be under way at the same time on one credential; 0: no limit
+    sends: bool = True  # False: `publish` never makes a request, so a crash in the middle of it leaves nothing undecided
+    permalinks: bool = True  # False: its posts have no URL, so a post that a person marks has none either
 
 
 class Secret(Protocol):
@@ -175,10 +200,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What came back from a post: enough to reply to it, to read it and to point to it. `permalink` is "" where there is none."""
+    """What came back from a post: enough to reply to it, to read it and to point to it. `permalink` is "" where there is none.
+
+    `rest` is no part of which post it is: for so many seconds the platform wants no further post on this account.
+    """
 
     remote_id: str
     permalink: str = ""
+    rest: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

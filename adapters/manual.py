@@ -67,6 +67,7 @@ class ManualAdapter:
             public=given["public"] == "true",
             readable=False,
             replies=False,
+            sends=False,
         )
 
     def render(self, message: Message) -> Rendering:

@@ -1,9 +1,9 @@
 """Discord through a bot: one channel of one guild. What it shares with the webhook lies in `wire.py`.
 
 Rules kept here: every try of a part carries the same nonce with `enforce_nonce`, so Discord itself posts it once within "the past
-few minutes". That is the belt only: `limits.reconcile` is LOOKUP, as a downtime may last longer than a few minutes while the
-channel's history lasts. Without READ_MESSAGE_HISTORY Discord shows an empty list and no error, so an empty list is believed only
-once the bot is seen to have that right. Nobody reads Discord without logging in: it is never a primary, and `read` looks as the bot.
+few minutes", of which `limits.key_lasts` trusts one. After that it is looked for (`limits.reconcile` is LOOKUP), as the channel's
+history lasts. Without READ_MESSAGE_HISTORY Discord shows an empty list and no error, so an empty list is believed only once the
+bot is seen to have that right. Nobody reads Discord without logging in: it is never a primary, and `read` looks as the bot.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from adapters.contract import (
     Message,
     NeedsOperator,
     OutcomeUnknown,
+    Pace,
     Part,
     ReadBack,
     Receipt,
@@ -33,6 +34,7 @@ from adapters.text import quoted
 
 EPOCH_MS = 1420070400000  # doc `reference.mdx`, Snowflakes
 PAGE, PAGES = 100, 20
+KEY_LASTS = 60.0  # seconds, of "the past few minutes" (doc `message.mdx`): the least that the words allow
 ANNOUNCEMENTS, ALREADY_CROSSPOSTED = 5, 40033  # a channel's type; an error's code
 
 
@@ -45,17 +47,6 @@ class DiscordAdapter:
         Field("channel", "id of the channel"),
         Field("token", "the bot's token", secret=True),
         Field("crosspost", "true to publish each post to the channels that follow this announcement channel", False, False, "false"),
-    )
-    limits: ClassVar[Limits] = Limits(
-        unit=wire.UNIT,
-        max_length=wire.MAX_LENGTH,
-        max_parts=wire.MAX_PARTS,
-        reconcile=Reconcile.LOOKUP,
-        public=False,
-        readable=True,
-        settle=5.0,  # how soon a post shows in the list is unsourced
-        edit=True,
-        pin=True,
     )
 
     def __init__(self, config: Config) -> None:
@@ -74,6 +65,23 @@ class DiscordAdapter:
         self._messages = f"/channels/{self._channel}/messages"
         self._web = wire.web_of(config.base_url, self._guild, self._channel)
         self._wire = wire.Wire(config.base_url, token, {"Authorization": f"Bot {token}"})
+
+    @property
+    def limits(self) -> Limits:
+        """`settle` is a guess: how soon a post shows in the list has no source. What a channel takes Discord tells in headers only."""
+        return Limits(
+            unit=wire.UNIT,
+            max_length=wire.MAX_LENGTH,
+            max_parts=wire.MAX_PARTS,
+            reconcile=Reconcile.LOOKUP,
+            public=False,
+            readable=True,
+            settle=5.0,
+            edit=True,
+            pin=True,
+            key_lasts=KEY_LASTS,
+            paces=(Pace(f"discord:{self._account}", 50, 1.0),),
+        )
 
     def render(self, message: Message) -> Rendering:
         return wire.render(message)

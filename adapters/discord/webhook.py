@@ -18,6 +18,7 @@ from adapters.contract import (
     Limits,
     Message,
     NeedsOperator,
+    Pace,
     Part,
     ReadBack,
     Receipt,
@@ -43,16 +44,6 @@ class DiscordWebhookAdapter:
         Field("channel", "id of the channel that the webhook posts to"),
         Field("url", "the webhook's URL, as Discord gives it to copy", secret=True),
     )
-    limits: ClassVar[Limits] = Limits(
-        unit=wire.UNIT,
-        max_length=wire.MAX_LENGTH,
-        max_parts=wire.MAX_PARTS,
-        reconcile=Reconcile.NOBODY,
-        public=False,
-        readable=True,
-        replies=False,
-        edit=True,
-    )
 
     def __init__(self, config: Config) -> None:
         """Raises `ValueError`, naming the setting. With a `base_url` the host of the URL does not count."""
@@ -64,9 +55,25 @@ class DiscordWebhookAdapter:
         if url is None or (not config.base_url and url["host"] not in _HOSTS):
             raise ValueError(f"{config.id}: url must be a webhook's, https://discord.com/api/webhooks/, its id and its token.")
         self._id, self._path = url["id"], f"/webhooks/{url['id']}/{url['token']}"
-        self._gone = False
+        self._gone, self._own_host = False, not config.base_url
         self._web = wire.web_of(config.base_url, self._guild, self._channel)
         self._wire = wire.Wire(config.base_url, url["token"])
+
+    @property
+    def limits(self) -> Limits:
+        """Discord counts requests without an Authorization header by address; another host would have rules of its own."""
+        by_address = (Pace("discord:address", 50, 1.0),) if self._own_host else ()
+        return Limits(
+            unit=wire.UNIT,
+            max_length=wire.MAX_LENGTH,
+            max_parts=wire.MAX_PARTS,
+            reconcile=Reconcile.NOBODY,
+            public=False,
+            readable=True,
+            replies=False,
+            edit=True,
+            paces=(Pace(f"discord:webhook:{self._account}", 5, 2.0), Pace(f"discord:channel:{self._channel}", 30, 60.0), *by_address),
+        )
 
     def render(self, message: Message) -> Rendering:
         return wire.render(message)

@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 _COMMANDS = {
     "serve": ("app.cli.processes", "Run Tocsin: API, pages and broadcasts in one process."),
+    "worker": ("app.cli.processes", "Carry broadcasts beside `serve`, on the same Postgres database."),
     "rehearse": ("app.cli.rehearse", "Run the whole main job against built-in stand-ins."),
     "announce": ("app.cli.announce", "Submit an announcement."),
     "revise": ("app.cli.announce", "Replace the words of an announcement that is not approved yet."),
@@ -85,7 +86,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        if os.environ.get("TOCSIN_DEBUG") or "serve" in sys.argv[1:2]:
+        if os.environ.get("TOCSIN_DEBUG") or {"serve", "worker"} & set(sys.argv[1:2]):
             raise
         from app.cli.output import one_line
 

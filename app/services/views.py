@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.contract import Rendering, Role
 from app.domain import findings
 from app.domain.manifest import Planned
 from app.services import check
@@ -33,7 +34,9 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
         found = await judged(ctx, tx, row.digest)
         manifest = found.manifest
         sent = await deliveries.of_digest(tx, row.digest)
-        tried = await deliveries.attempts_of(tx, [d.id for d in sent])
+        tried: dict[str, list[AttemptRow]] = {}
+        for attempt in await deliveries.attempts_of(tx, row.digest):
+            tried.setdefault(attempt.delivery, []).append(attempt)
         return {
             "id": row.id,
             "incident": {"id": row.incident, "name": manifest.incident.name, "slug": manifest.incident.slug},
@@ -47,6 +50,12 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             "wording": revision.wording,
             "not_before": manifest.not_before or None,
             "not_after": manifest.not_after or None,
+            "primaries": {
+                "order": list(manifest.primaries),
+                "fallback_after": manifest.fallback_after,
+                "leads": row.leads or manifest.primary,
+            },
+            "correction": manifest.correction or None,
             "renderings": [_rendering(planned) for planned in manifest.destinations],
             "findings": findings.as_json(manifest),
             "approvals": approvals(found),
@@ -56,7 +65,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
                 "overrides": sorted({block.rule for block in findings.unanswered(manifest)}),
             },
             "broken_destinations": broken,
-            "deliveries": [_delivery(d, [a for a in tried if a.delivery == d.id], row.approved_at) for d in sent],
+            "deliveries": [_delivery(d, tried.get(d.id, []), row.approved_at) for d in sent],
             "created_at": iso(row.created_at),
             "approved_at": iso(row.approved_at) if row.approved_at else None,
             "finished_at": iso(row.finished_at) if row.finished_at else None,
@@ -80,8 +89,15 @@ def approvals(found: Judged) -> list[dict[str, Any]]:
 
 
 def _rendering(planned: Planned) -> dict[str, Any]:
-    parts = [{"text": part.text, "title": part.title, "standalone": part.standalone} for part in planned.rendering.parts]
-    return {"destination": planned.id, "platform": planned.platform, "role": planned.role.value, "parts": parts}
+    shown: dict[str, Any] = {"destination": planned.id, "platform": planned.platform, "role": planned.role.value}
+    other = {Role.PRIMARY: Role.POINTER, Role.POINTER: Role.PRIMARY}.get(planned.role)
+    both = other is not None and planned.full is not None and planned.pointer is not None
+    otherwise = {"role": other.value, "parts": _parts(planned.said_as(other))} if other and both else None
+    return shown | {"parts": _parts(planned.rendering), "otherwise": otherwise}
+
+
+def _parts(rendering: Rendering) -> list[dict[str, str]]:
+    return [{"text": part.text, "title": part.title, "standalone": part.standalone} for part in rendering.parts]
 
 
 def _delivery(row: DeliveryRow, tried: list[AttemptRow], approved_at: Any) -> dict[str, Any]:

@@ -26,6 +26,9 @@ from app.rehearsal.stand_ins.wire import HttpStandIn
 
 Lack = Literal["posting", "credentials", "faults"]
 
+NEVER = r"(?!)"
+"""Matches no request: a platform that is sent nothing."""
+
 HTTP_FAULTS: Mapping[str, type[AdapterError]] = {
     "refused": NotSent,
     "cut-before": OutcomeUnknown,
@@ -55,7 +58,7 @@ class Case:
     scheme: str = "http"
     hidden: tuple[str, ...] = ()  # what else must not show
     wrong: Mapping[str, str] = field(default_factory=dict)  # secrets that the platform refuses
-    posting: str = r"(?!)"
+    posting: str = NEVER
     faults: Mapping[str, type[AdapterError]] = field(default_factory=lambda: HTTP_FAULTS)
     length: Callable[[str], int] = len  # written from the platform's description, not taken from the adapter
     max_title: int = 0  # 0: no titles

@@ -37,7 +37,7 @@ from adapters.contract import (
 )
 from adapters.registry import UnknownPlatform, load, platforms
 from app.rehearsal.stand_ins import faults
-from tests.adapters.cases import CASES, HTTP_FAULTS, Case, Lack
+from tests.adapters.cases import CASES, HTTP_FAULTS, NEVER, Case, Lack
 from tests.adapters.conftest import KEY, Bench
 
 LEFT_OUT = {
@@ -159,6 +159,21 @@ def test_declares_fields_and_limits_that_make_sense(case: Case) -> None:
     assert limits.max_length > 0
     assert limits.max_parts >= 1
     assert limits.settle >= 0
+    assert limits.at_once >= 0
+    assert limits.key_lasts > 0 if limits.reconcile is Reconcile.KEY else limits.key_lasts >= 0
+    assert limits.permalinks == bool(case.official)
+    assert limits.sends == (case.posting != NEVER)
+
+
+@EVERY
+def test_paces_are_buckets_that_hold_no_secret(case: Case) -> None:
+    adapter = pure(case.platform)
+    for pace in adapter.limits.paces:
+        assert re.fullmatch(r"[a-z_]+(:[\w.-]+)+", pace.bucket)
+        assert pace.posts > 0
+        assert pace.seconds > 0
+        assert not any(secret in pace.bucket for secret in (*case.secrets.values(), *case.hidden))
+    assert adapter.limits.paces == load(case.platform)(case.config("http://127.0.0.1:9")).limits.paces
 
 
 # Rendering
@@ -365,6 +380,17 @@ async def test_a_post_is_held_as_rendered_and_its_permalink_is_owned(bench: Benc
     assert len(bench.requests()) == (0 if bench.case.shown else 1)
 
 
+@those(case for case in able("posting") if pure(case.platform).limits.key_lasts)
+async def test_the_same_key_gives_the_first_post_back(bench: Bench) -> None:
+    adapter, part = bench.adapter(), bench.part()
+    first = await publish(bench, adapter, part)
+    held = len(bench.platform.posts)
+    assert await adapter.publish(part, KEY, None) == first
+    assert len(bench.platform.posts) == held
+    if adapter.limits.sends:
+        assert await adapter.publish(part, KEY[::-1], None) != first
+
+
 @POSTING
 async def test_nobody_is_pinged_and_nothing_is_tagged(bench: Bench) -> None:
     adapter = bench.adapter()
@@ -492,6 +518,7 @@ async def test_shows_no_secret_and_leaves_nothing_open(bench: Bench) -> None:
         await adapter.read(bench.part(), receipt)
     await adapter.aclose()
     await adapter.aclose()
-    bench.opened.clear()
+    bench.opened.remove(adapter)
     del adapter
     gc.collect()  # an unclosed connection warns here, and a warning is an error
+    await bench.adapter().check()  # the next adapter is not hurt by it

@@ -36,7 +36,7 @@ format: .venv/dev  ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: .venv/dev  ## Measure (docs/performance.md)
+bench: .venv/bench  ## Measure, beside other senders (docs/performance.md; ARGS=--full, ARGS=--json, ...)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 clean:  ## Remove what was set up
@@ -54,4 +54,8 @@ clean:  ## Remove what was set up
 
 .venv/dev: .venv/bin/uv pyproject.toml uv.lock
 	@$(BIN)/uv sync --frozen --inexact --quiet
+	@touch $@
+
+.venv/bench: .venv/bin/uv pyproject.toml uv.lock
+	@$(BIN)/uv sync --frozen --inexact --group bench --quiet
 	@touch $@

@@ -1,4 +1,4 @@
-"""The ASGI application and the one process that serves it: API, pages, broadcasts and the loop together.
+"""The ASGI application and the process that serves it: API, pages, broadcasts and the clock together; and a worker without the first two.
 
 One process is one process: Granian is embedded, since its usual main process would leave a worker alive and posting when killed.
 """
@@ -14,9 +14,10 @@ from fastapi import FastAPI, Response
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from app.api import announcements, incidents, problems, roster
+from app.api import announcements, destinations, incidents, problems, roster
 from app.api.access import Tokens
 from app.api.bodies import Bodies
+from app.bootstrap.configuration import ConfigurationError
 from app.bootstrap.house import House, open_house
 from app.services.banner import Shown
 from app.services.context import Context
@@ -33,7 +34,7 @@ def application(ctx: Context, tokens: Tokens) -> FastAPI:
     app = FastAPI(title="Tocsin", version="1", description=__doc__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     app.state.ctx, app.state.tokens, app.state.banner = ctx, tokens, Shown()
     problems.install(app)
-    for router in (announcements.router, incidents.router, roster.router, routes.router):
+    for router in (announcements.router, incidents.router, destinations.router, roster.router, routes.router):
         app.include_router(router)
 
     app.add_middleware(Bodies)
@@ -60,6 +61,25 @@ async def serve(settings: Settings) -> None:
         await _serve(house)
 
 
+async def work(settings: Settings) -> None:
+    """Carries broadcasts until SIGTERM or SIGINT, beside others on the same Postgres database. Raises `ConfigurationError`."""
+    if not settings.database_url.get_secret_value():
+        raise ConfigurationError(
+            ["`tocsin worker` needs TOCSIN_DATABASE_URL (Postgres): on SQLite `tocsin serve` does all the work itself."]
+        )
+    async with open_house(settings) as house:
+        log.info("working", environment=settings.environment.value, destinations=len(house.ctx.destinations), worker=house.ctx.runner)
+        await _stopping().wait()
+
+
+def _stopping() -> asyncio.Event:
+    """Is set by SIGTERM and SIGINT."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told
+
+
 def _claim(host: str, port: int) -> None:
     """Raises OSError where somebody listens there already: Granian would share the port with them, unseen."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
@@ -72,6 +92,7 @@ def _claim(host: str, port: int) -> None:
 
 async def _serve(house: House) -> None:
     settings = house.ctx.settings
+    stopping = _stopping()
     _claim(settings.host, settings.port)
     app = application(house.ctx, house.tokens)
     server = Server(
@@ -84,9 +105,6 @@ async def _serve(house: House) -> None:
         backpressure=CONNECTIONS,
         log_enabled=False,
     )
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     serving = asyncio.ensure_future(server.serve())
     log.info("serving", url=settings.public_url, environment=settings.environment.value, destinations=len(house.ctx.destinations))
     waiting = asyncio.ensure_future(stopping.wait())

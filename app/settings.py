@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8400, description="Port to listen on", ge=0, le=65535)
-    data: Path = Field(Path("data"), description="Folder of the embedded database, the lock and the engine's bookkeeping")
+    data: Path = Field(Path("data"), description="Folder of the embedded database and its lock")
     database_url: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host/name; empty: SQLite in the data folder")
     destinations: Path = Field(Path("destinations.toml"), description="The list of destinations")
     roster: Path = Field(Path("roster.toml"), description="The people and their public keys")
@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     monitored: bool = Field(False, description="true: pointers do not say that the channel is not monitored for now")
     link_hours: float = Field(24, description="Hours until an approval link expires", gt=0, le=168)
     send_window_hours: float = Field(24, description="Hours after submission in which an announcement may go out", gt=0, le=168)
+    fallback_seconds: int = Field(
+        60, description="Seconds for which a primary may fail to post before the next fallback leads", ge=5, le=3600
+    )
     banner_hours: float = Field(72, description="Hours until the banner clears itself", gt=0)
     smtp_host: str = Field("", description="Mail server for approval links; empty: no mail, links go to internal destinations only")
     smtp_port: int = Field(587, description="Its port")

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.api.access import Caller, Ctx, once
-from app.api.models import AnnouncementIn, WordingIn
+from app.api.models import AnnouncementIn, CorrectionIn, WordingIn
 from app.domain.announcement import Kind
 from app.domain.approval import Approval, ApprovalRefused
 from app.domain.incident import Facts
-from app.services import act, announce, approve, links, views
+from app.services import act, announce, approve, correct, links, views
 from app.services.announce import Submission
 from app.services.context import Context, Refused, seeded_id
 from app.store import announcements as store
@@ -113,6 +113,18 @@ async def ask(announcement_id: str, request: Request, ctx: Ctx, caller: Caller) 
         return await views.announcement(ctx, announcement_id)
 
     return await once(request, ctx, caller, work)
+
+
+@router.post("/{announcement_id}/correction", status_code=202)
+async def correction(announcement_id: str, body: CorrectionIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
+    """Asks for approvals of a correction of what was sent: the one that was written in advance, or the given text."""
+
+    async def work(seed: str) -> dict[str, Any]:
+        id_ = seeded_id("an", seed) if seed else ""
+        id_ = await correct.correct(ctx, announcement_id, body.text or "", body.author or "", caller, id_)
+        return await views.announcement(ctx, id_)
+
+    return await once(request, ctx, caller, work, 202)
 
 
 @router.post("/{announcement_id}/cancel")

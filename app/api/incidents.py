@@ -1,4 +1,4 @@
-"""Incidents, their timeline and follow-ups; deliveries; destinations; and the drill's clock."""
+"""Incidents, their timeline and follow-ups; deliveries; and the drill's clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api.access import Caller, Ctx, once
 from app.api.models import ClockIn, MarkIn, ResolveIn, RetryIn
-from app.services import act, check, follow_up, views
+from app.services import act, follow_up, views
 from app.services.context import Context, Refused
 from app.store import announcements as store
 from app.store import deliveries, follow_ups, timeline
@@ -88,7 +88,7 @@ async def mark(delivery_id: str, body: MarkIn, request: Request, ctx: Ctx, calle
     """Takes a person's word that it is posted, with its URL."""
 
     async def work(_seed: str) -> dict[str, Any]:
-        await act.mark(ctx, delivery_id, body.url, caller)
+        await act.mark(ctx, delivery_id, body.url or "", caller)
         return await _delivery(ctx, delivery_id)
 
     return await once(request, ctx, caller, work)
@@ -101,22 +101,6 @@ async def skip(delivery_id: str, request: Request, ctx: Ctx, caller: Caller) -> 
     async def work(_seed: str) -> dict[str, Any]:
         await act.skip(ctx, delivery_id, caller)
         return await _delivery(ctx, delivery_id)
-
-    return await once(request, ctx, caller, work)
-
-
-@router.get("/destinations", tags=["destinations"])
-async def destinations(ctx: Ctx, caller: Caller) -> dict[str, Any]:
-    """What is configured, and what the last check of each found."""
-    return {"items": await check.last(ctx)}
-
-
-@router.post("/destinations/check", tags=["destinations"])
-async def check_now(request: Request, ctx: Ctx, caller: Caller) -> Response:
-    """Proves every destination's credentials and account, posting nothing."""
-
-    async def work(_seed: str) -> dict[str, Any]:
-        return {"items": await check.all_of_them(ctx)}
 
     return await once(request, ctx, caller, work)
 

@@ -127,6 +127,7 @@ class WordingIn(Strict):
     texts: dict[str, Text] = Field(default_factory=dict, description="An own text for a destination, by its id")
     overrides: list[OverrideIn] = Field(default_factory=list, max_length=100)
     clear_banner: bool = Field(False, description="true: once this is out, the banner is empty")
+    correction: Text | None = Field(None, description="A correction written in advance; it needs only approvals to go")
 
     def wording(self) -> Wording:
         """As the services take it."""
@@ -138,6 +139,7 @@ class WordingIn(Strict):
             overrides=tuple(Override(o.rule, o.reason, o.excerpt) for o in self.overrides),
             texts=self.texts,
             clear_banner=self.clear_banner,
+            correction=self.correction or "",
         )
 
 
@@ -166,9 +168,22 @@ class RetryIn(Strict):
 
 
 class MarkIn(Strict):
-    """The URL of the post that a person found or made by hand."""
+    """The URL of the post that a person found or made by hand; left out where a post has none (mail, private chats)."""
 
-    url: Line
+    url: Line | None = None
+
+
+class ExcludeIn(Strict):
+    """Why nothing may be sent to a destination any more; shown to everybody."""
+
+    why: Sentence
+
+
+class CorrectionIn(Strict):
+    """Corrects what was sent: by the text that was written in advance, or by this one."""
+
+    text: Text | None = None
+    author: Line | None = None
 
 
 class ClockIn(Strict):

@@ -21,7 +21,7 @@ from app.bootstrap.configuration import ConfigurationError, read_secret_file
 from app.services.context import Destination
 from app.settings import Settings
 
-COMMON = {"id", "platform", "role", "account", "base_url", "fallback", "on_unknown"}
+COMMON = {"id", "platform", "role", "account", "base_url", "fallback", "on_unknown", "resend_after"}
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -77,9 +77,7 @@ class _Entry:
         fallback = self.entry.get("fallback", 0)
         if isinstance(fallback, bool) or not isinstance(fallback, int) or fallback < 0:
             mine.append(f"Destination {self.id}: fallback is a whole number: 1 for the first to take over, 0 for none.")
-        allowed = ("ask", "send-again") if self.entry.get("role") == Role.POINTER.value else ("ask",)
-        if self.entry.get("on_unknown", "ask") not in allowed:
-            mine.append(f"Destination {self.id}: on_unknown must be {' or '.join(allowed)}; send-again is for pointers alone.")
+        resend_after = self._resend_after(mine)
         if adapter_class and not mine:
             config = self._config(adapter_class, mine)
             if not mine:
@@ -88,9 +86,19 @@ class _Entry:
                 except ValueError as error:
                     mine.append(f"Destination {self.id}: {error}")
                 else:
-                    return Destination(config, adapter, self.entry.get("fallback", 0), str(self.entry.get("on_unknown", "ask")))
+                    return Destination(config, adapter, fallback, "resend" if resend_after else "ask", resend_after)
         problems += mine
         return None
+
+    def _resend_after(self, problems: list[str]) -> int:
+        """Seconds after which a pointer of unknown outcome is sent again; 0 where a person is asked."""
+        wish, after = self.entry.get("on_unknown", "ask"), self.entry.get("resend_after", 120)
+        if wish not in ("ask", "resend") or (wish == "resend" and self.entry.get("role") != Role.POINTER.value):
+            problems.append(f'Destination {self.id}: on_unknown is "ask" or, for a pointer alone, "resend".')
+        if isinstance(after, bool) or not isinstance(after, int) or not 30 <= after <= 86400:
+            problems.append(f"Destination {self.id}: resend_after is a number of seconds from 30 to 86400.")
+            return 0
+        return after if wish == "resend" else 0
 
     def _adapter_class(self, problems: list[str]) -> AdapterClass | None:
         try:

@@ -1,4 +1,4 @@
-"""Wires the house: settings, database, roster, destinations with their adapters, engine, loop. Only here is the registry reached.
+"""Wires the house: settings, database, roster, destinations with their adapters, a worker. Only here is the registry reached.
 
 Whatever is missing or wrong is found before anything is opened, and all of it is named at once. A drill can never reach the public:
 its destinations must lie on this machine, and its database is never opened live, nor the other way round.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from app.settings import Settings
 from app.store import migrate
 from app.store.database import Database
 from app.store.lock import only_one
-from app.workflows import broadcast, engine, loop
+from app.workflows.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +37,30 @@ class House:
     tokens: Tokens
 
 
-def database_urls(settings: Settings) -> tuple[str, str]:
-    """SQLAlchemy's URLs of our database (asynchronous) and of the engine's bookkeeping (synchronous)."""
-    given = settings.database_url.get_secret_value()
-    if not given:
-        return f"sqlite+aiosqlite:///{settings.data / 'tocsin.sqlite'}", f"sqlite:///{settings.data / 'engine.sqlite'}"
-    url = make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    return url, url
+def database_url(settings: Settings) -> str:
+    """SQLAlchemy's URL of the database, asynchronous."""
+    if given := settings.database_url.get_secret_value():
+        return make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    return f"sqlite+aiosqlite:///{settings.data / 'tocsin.sqlite'}"
 
 
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[House]:
-    """Opens everything, runs the loop, and closes in order. Raises `ConfigurationError`."""
+    """Opens everything, lets a worker run, and closes in order. Raises `ConfigurationError`."""
     configure(settings.log_level)
+    _more_files()
     try:
         tokens = Tokens(settings.api_tokens.get_secret_value())
     except ValueError as error:
         raise ConfigurationError([str(error)]) from error
     read_roster = RosterFile(settings.roster)
     destinations = load_destinations(settings)
-    ours, engines = database_urls(settings)
+    url = database_url(settings)
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(only_one(settings.data, ours))
-        ahead = await migrate.upgrade(ours, settings.environment.value)
-        database = Database(ours)
+        if url.startswith("sqlite"):
+            stack.enter_context(only_one(settings.data))
+        ahead = await migrate.upgrade(url, settings.environment.value)
+        database = Database(url)
         stack.push_async_callback(database.close)
         for destination in destinations.values():
             stack.push_async_callback(destination.adapter.aclose)
@@ -69,16 +70,21 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             Clock(ahead if settings.drill else timedelta()),
             destinations,
             read_roster,
-            broadcast.start,
             mailer(settings),
             lambda: read_roster.problem,
         )
-        broadcast.install(ctx)
-        engine.launch(engines)
-        stack.push_async_callback(engine.close)
-        turning = asyncio.create_task(loop.run(ctx))
-        stack.push_async_callback(_stop, turning)
+        worker = Worker(ctx)
+        working = asyncio.create_task(worker.run())
+        stack.push_async_callback(_stop, working)
+        stack.push_async_callback(worker.stop)
         yield House(ctx, tokens)
+
+
+def _more_files() -> None:
+    """A thousand destinations are a thousand connections, and many systems let a process open 1,024 files unless it asks."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

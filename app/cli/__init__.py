@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 _COMMANDS = {
     "serve": ("app.cli.processes", "Run Tocsin: API, pages and broadcasts in one process."),
+    "worker": ("app.cli.processes", "Carry broadcasts beside `serve`, on the same Postgres database."),
     "rehearse": ("app.cli.rehearse", "Run the whole main job against built-in stand-ins."),
     "announce": ("app.cli.announce", "Submit an announcement."),
     "revise": ("app.cli.announce", "Replace the words of an announcement that is not approved yet."),
@@ -26,8 +27,12 @@ _COMMANDS = {
     "resolve": ("app.cli.act", "Resolve an incident and put its follow-ups on the clock."),
     "cancel": ("app.cli.act", "Cancel an announcement that has not begun to go out."),
     "retry": ("app.cli.act", "Try a failed delivery again."),
-    "mark": ("app.cli.act", "Mark a delivery as posted by hand, with its URL."),
+    "mark": ("app.cli.act", "Mark a delivery as posted, with its URL if it has one."),
     "skip": ("app.cli.act", "Leave a destination out."),
+    "correct": ("app.cli.correct", "Ask for the signatures of a correction of what is out."),
+    "exclude": ("app.cli.destinations", "Send nothing to an account any more: it is not yours."),
+    "include": ("app.cli.destinations", "Let later announcements use an excluded account again."),
+    "resume": ("app.cli.destinations", "End the pause of an account that is mended."),
     "check": ("app.cli.check", "Prove every destination's credentials, posting nothing."),
     "verify": ("app.cli.verify", "Verify an exported timeline or approval offline."),
     "roster": ("app.cli.roster", "Show the roster, or enrol a key."),
@@ -85,7 +90,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        if os.environ.get("TOCSIN_DEBUG") or "serve" in sys.argv[1:2]:
+        if os.environ.get("TOCSIN_DEBUG") or {"serve", "worker"} & set(sys.argv[1:2]):
             raise
         from app.cli.output import one_line
 

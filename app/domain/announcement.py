@@ -73,6 +73,7 @@ class Wording:
     overrides: tuple[Override, ...] = ()
     clear_banner: bool = False  # once this is out, the banner is empty
     texts: Mapping[str, str] = field(default_factory=dict)  # an own text for a destination, in place of the canonical one
+    correction: str = ""  # written in advance, should this turn out to be wrong
 
 
 TITLES: Mapping[Kind, str] = {

@@ -2,7 +2,8 @@
 
 A delivery has one or more parts, sent in order; `done` counts those that are certainly posted. At most one attempt is open,
 and it is open just while the state is `sending` or `unknown`. An event that a state does not know raises `Impossible`, so
-nothing is sent twice by an answer that comes late, and a part that is done is never sent again.
+nothing is sent twice by an answer that comes late, and a part that is done is never sent again. An answer that comes after another
+worker took over is good for one thing: its receipt (`came_late`) ends the delivery's part wherever nothing is under way.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Event(StrEnum):
     NOT_SENT = "not_sent"  # certainly not posted; may be tried again
     REFUSED = "refused"  # certainly not posted; a person has to mend the text or the account
     LOST = "lost"  # no usable answer, or the process died while the attempt was open
+    CAME_LATE = "came_late"  # the receipt of an attempt that another worker has taken over since
     HANDED_OVER = "handed_over"  # a person posts it
     MARKED = "marked"  # a person gave the URL of the post
     RETRIED = "retried"  # a person wants it tried again and, where it was unknown, has looked
@@ -53,6 +55,7 @@ _NEXT: dict[tuple[DeliveryState, Event], DeliveryState] = {
     (S.PLANNED, E.REFUSED): S.FAILED,
     (S.PLANNED, E.RETRIED): S.PLANNED,  # wakes a broadcast that waits or has ended
     (S.PLANNED, E.SKIPPED): S.SKIPPED,
+    (S.PLANNED, E.CAME_LATE): S.POSTED,
     (S.SENDING, E.POSTED): S.POSTED,
     (S.SENDING, E.NOT_SENT): S.PLANNED,
     (S.SENDING, E.REFUSED): S.FAILED,
@@ -64,17 +67,22 @@ _NEXT: dict[tuple[DeliveryState, Event], DeliveryState] = {
     (S.UNKNOWN, E.MARKED): S.POSTED,
     (S.UNKNOWN, E.RETRIED): S.PLANNED,
     (S.UNKNOWN, E.SKIPPED): S.SKIPPED,
+    (S.UNKNOWN, E.CAME_LATE): S.POSTED,
     (S.FAILED, E.RETRIED): S.PLANNED,
     (S.FAILED, E.MARKED): S.POSTED,
     (S.FAILED, E.SKIPPED): S.SKIPPED,
+    (S.FAILED, E.CAME_LATE): S.POSTED,
     (S.BY_HAND, E.MARKED): S.POSTED,
     (S.BY_HAND, E.SKIPPED): S.SKIPPED,
+    (S.BY_HAND, E.CAME_LATE): S.POSTED,
 }
 
 FINAL = frozenset({S.POSTED, S.SKIPPED})
 ASKS_A_PERSON = frozenset({S.FAILED, S.UNKNOWN, S.BY_HAND})
 UNDER_WAY = frozenset({S.PLANNED, S.SENDING})
 """The program's own to carry on; every state is in one of the three sets."""
+NOTHING_UNDER_WAY = frozenset({S.PLANNED, S.FAILED, S.BY_HAND})
+"""Certainly not posted and not being posted: here alone may a delivery's role change, when another destination leads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,7 @@ def transitions() -> Iterator[tuple[DeliveryState, Event, DeliveryState]]:
     """Every transition there is; a part that is posted leads on to the next (planned) until all are."""
     for (state, event), following in _NEXT.items():
         yield state, event, following
-        if event is E.POSTED:
+        if event in {E.POSTED, E.CAME_LATE}:
             yield state, event, S.PLANNED
 
 

@@ -6,6 +6,7 @@ canonical form of themselves are refused, so that one manifest has one digest. R
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -27,7 +28,10 @@ class ManifestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One post to be made: `full` for every role but pointers, `pointer` for those; a fallback primary has both."""
+    """One post to be made: `full` for every role but pointers, `pointer` for those; whoever may lead or be led has both.
+
+    `on_unknown` is `ask` (a person decides) or, for a pointer that nobody can look for, `resend` after `resend_after` seconds.
+    """
 
     id: str  # the destination's
     platform: str
@@ -37,19 +41,28 @@ class Planned:
     pointer: Rendering | None = None
     reply_to: Receipt | None = None
     on_unknown: str = "ask"
+    resend_after: int = 0
 
     @property
     def rendering(self) -> Rendering:
         """What this post says in its planned role."""
-        chosen = self.pointer if self.role is Role.POINTER else self.full
-        if chosen is None:
-            raise ManifestError(f"Destination {self.id} has no rendering for its role {self.role}.")
+        return self.said_as(self.role)
+
+    def said_as(self, role: Role) -> Rendering:
+        """What this post says in a role; a primary and its fallbacks can change theirs. Raises `ManifestError`."""
+        chosen = self.pointer if role is Role.POINTER else self.full
+        if chosen is None or (role is not self.role and not {role, self.role} <= {Role.PRIMARY, Role.POINTER}):
+            raise ManifestError(f"Destination {self.id} has no rendering for the role {role}.")
         return chosen
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that two people stand behind. Times are ISO 8601 in UTC; `not_before`/`not_after` "" where open."""
+    """All that two people stand behind. Times are ISO 8601 in UTC; `not_before`/`not_after` "" where open.
+
+    `primaries` are the destinations that may carry the full text first, in order: one that has not posted within `fallback_after`
+    seconds, or refuses for certain, is followed by the next. `correction` is the text that waits to correct this announcement.
+    """
 
     environment: str
     announcement: str
@@ -68,6 +81,8 @@ class Manifest:
     banner_until: str
     roster_version: int
     created_at: str
+    fallback_after: int = 60
+    correction: str = ""
 
     def to_bytes(self) -> bytes:
         """The canonical bytes."""
@@ -77,20 +92,26 @@ class Manifest:
     @classmethod
     def parse(cls, raw: bytes) -> Manifest:
         """The manifest that these canonical bytes are; raises `ManifestError`."""
-        try:
-            data = json.loads(raw)
-            canonical, form = rfc8785.dumps(data) == raw, data.pop("format")
-            manifest = _manifest(data)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ManifestError(f"Not a manifest: {error}") from error
-        if not canonical or form != FORMAT:
-            raise ManifestError(f"The manifest is not in the canonical form of {FORMAT}.")
-        return manifest
+        return _parsed(raw)
 
     @property
     def primary(self) -> str:
-        """The destination that carries the full text, or "" where only a banner or the team is told."""
+        """The destination that is to carry the full text, or "" where only a banner or the team is told."""
         return self.primaries[0] if self.primaries else ""
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(raw: bytes) -> Manifest:
+    """The same bytes are the same manifest, which nothing can change: it is read again and again while a broadcast begins."""
+    try:
+        data = json.loads(raw)
+        canonical, form = rfc8785.dumps(data) == raw, data.pop("format")
+        manifest = _manifest(data)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ManifestError(f"Not a manifest: {error}") from error
+    if not canonical or form != FORMAT:
+        raise ManifestError(f"The manifest is not in the canonical form of {FORMAT}.")
+    return manifest
 
 
 def digest(manifest: bytes) -> str:

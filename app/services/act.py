@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.contract import Receipt
+from adapters.contract import Receipt, Role
 from app.domain.announcement import CANCELLABLE, AnnouncementState
 from app.domain.delivery import DeliveryState, Event, Impossible
 from app.domain.followup import FollowUpState
+from app.domain.manifest import Manifest
 from app.services.announce import existing
 from app.services.context import Context, Refused
 from app.store import announcements as store
-from app.store import deliveries, follow_ups, timeline
-from app.store.deliveries import DeliveryRow
+from app.store import budgets, deliveries, follow_ups, holds, timeline
+from app.store.announcements import AnnouncementRow
+from app.store.deliveries import DeliveryRow, Overtaken
 
 _UNDER_WAY = {AnnouncementState.SENDING.value, AnnouncementState.INCOMPLETE.value}
 
@@ -33,7 +38,10 @@ async def cancel(ctx: Context, announcement_id: str, by: str) -> None:
 
 
 async def retry(ctx: Context, delivery_id: str, by: str, looked: bool) -> None:
-    """Tries a failed delivery again; an unknown one only where the person has looked and it is not there. Raises `Refused`."""
+    """Tries a failed delivery again; an unknown one only where the person has looked and it is not there. Raises `Refused`.
+
+    Whoever retries says that the destination is mended, so a pause of it ends; and while nobody leads, a primary leads again.
+    """
     async with ctx.database.read() as tx:
         row = await _delivery(tx, delivery_id)
     if row.state == DeliveryState.UNKNOWN.value and not looked:
@@ -50,7 +58,8 @@ async def mark(ctx: Context, delivery_id: str, url: str, by: str) -> None:
     async with ctx.database.read() as tx:
         row = await _delivery(tx, delivery_id)
     destination = ctx.destinations.get(row.destination)
-    if destination is None or not destination.adapter.owns(url):
+    without = destination is not None and not destination.adapter.limits.permalinks and not url
+    if destination is None or not (without or destination.adapter.owns(url)):
         raise Refused(422, f"That URL is no post on {row.destination}.", "Copy the post's own address, on that platform and account.")
     await _act(ctx, delivery_id, Event.MARKED, by, {"url": url}, Receipt(url.rstrip("/").rsplit("/", 1)[-1], url))
 
@@ -68,15 +77,38 @@ async def _act(ctx: Context, delivery_id: str, event: Event, by: str, data: dict
             raise Refused(409, f"The announcement is {announcement.state}.", "Only what is going out can be acted on.")
         try:
             await deliveries.settle(tx, row, event, ctx.now, receipt=receipt)
-        except Impossible as error:
+        except (Impossible, Overtaken) as error:
             raise Refused(409, f"The delivery is {row.state}.", "Read its state again; perhaps it went out meanwhile.") from error
-        run = announcement.runs + 1
-        await store.change_announcement(tx, announcement.id, state=AnnouncementState.SENDING.value, runs=run)
+        changed = {"state": AnnouncementState.SENDING.value}
+        if event is Event.RETRIED:
+            await _opened(ctx, tx, row.destination)
+            changed |= await _leads_again(ctx, tx, announcement, row)
+        await store.change_announcement(tx, announcement.id, **changed)
+        await ctx.database.signal(tx, announcement.id)
         told = {"delivery": row.id, "destination": row.destination} | data
         await timeline.append(
             tx, ctx.now, by, f"delivery-{event.value}", incident=announcement.incident, announcement=announcement.id, data=told
         )
-    await ctx.start_broadcast(announcement.id, row.digest, run)
+
+
+async def _opened(ctx: Context, tx: AsyncConnection, destination: str) -> None:
+    """A person says that it can be tried: a pause ends, and so does the wait that the platform asked for."""
+    await holds.lift(tx, destination, "paused")
+    if found := ctx.destinations.get(destination):
+        await budgets.reopen(tx, budgets.closable(found.adapter.limits, destination)[0])
+
+
+async def _leads_again(ctx: Context, tx: AsyncConnection, announcement: AnnouncementRow, row: DeliveryRow) -> dict[str, Any]:
+    """What makes a primary or fallback lead again that a person retries, as long as none of them has posted or is just posting."""
+    manifest = Manifest.parse((await store.manifest_text(tx, row.digest)).encode())
+    rows = [d for d in await deliveries.of_digest(tx, row.digest) if d.destination in manifest.primaries]
+    if (
+        row.destination not in manifest.primaries
+        or row.role != Role.PRIMARY.value
+        or any(d.done or d.state == DeliveryState.SENDING.value for d in rows)
+    ):
+        return {}
+    return {"leads": row.destination, "led_since": datetime.now(UTC)}
 
 
 async def _delivery(tx: AsyncConnection, delivery_id: str) -> DeliveryRow:

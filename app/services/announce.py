@@ -23,7 +23,7 @@ from app.domain.wording import RULE_IDS
 from app.services import renderings
 from app.services.context import Context, Destination, Refused, new_id
 from app.store import announcements as store
-from app.store import approvals, follow_ups, timeline
+from app.store import approvals, follow_ups, holds, timeline
 from app.store.announcements import AnnouncementRow, IncidentRow
 from app.store.tables import announcements, incidents, iso, moment, revisions
 
@@ -49,11 +49,21 @@ async def announce(ctx: Context, submission: Submission, by: str, announcement_i
         if await store.announcement(tx, id_):
             return id_
         row = await _incident(ctx, tx, submission, by)
-        facts = _facts(row)
-        await _add(ctx, tx, row, id_, submission.kind, AnnouncementState.AWAITING_APPROVAL)
-        manifest = await write_revision(ctx, tx, row, facts, id_, 1, submission.kind, submission.wording, by)
-        await ask(ctx, tx, manifest, "approve")
+        await write_first(ctx, tx, row, id_, submission.kind, submission.wording, by)
         return id_
+
+
+async def write_first(ctx: Context, tx: AsyncConnection, incident: IncidentRow, id_: str, kind: Kind, words: Wording, by: str) -> None:
+    """Adds an announcement with its first revision, and asks for approvals. Raises `Refused`."""
+    await _add(ctx, tx, incident, id_, kind, AnnouncementState.AWAITING_APPROVAL)
+    manifest = await write_revision(ctx, tx, incident, _facts(incident), id_, 1, kind, words, by)
+    await ask(ctx, tx, manifest, "approve")
+
+
+async def not_excluded(tx: AsyncConnection, destinations: Sequence[str]) -> tuple[str, ...]:
+    """Those of the destinations to which something may be sent."""
+    held = await holds.standing(tx, destinations)
+    return tuple(id_ for id_ in destinations if id_ not in held or held[id_].kind != "excluded")
 
 
 async def revise(ctx: Context, id_: str, words: Wording, by: str) -> None:
@@ -92,6 +102,7 @@ async def tell(ctx: Context, tx: AsyncConnection, notice: str, announcement: str
     recipients = [person.id for person in ctx.read_roster().reviewers]
     recipients += [f"destination:{destination.id}" for destination in ctx.with_role(Role.INTERNAL)]
     await approvals.add_notice(tx, notice, announcement, fingerprint, recipients, ctx.now, again=again)
+    await ctx.database.signal(tx, "")  # whoever is on duty sends it
 
 
 async def ask_again(ctx: Context, id_: str, by: str) -> None:
@@ -131,6 +142,8 @@ async def write_revision(
         window = (follow_up.opens, follow_up.closes)
     chosen = await renderings.choose(ctx, tx, incident.id, id_, words)
     planned = renderings.plan(ctx, kind, facts, words, await renderings.threads(tx, incident.id, kind), chosen)
+    if words.correction:  # that a destination cannot carry it is told now
+        renderings.plan(ctx, Kind.CORRECTION, facts, Wording(words.correction), {}, chosen)
     manifest = _manifest(ctx, facts, id_, revision, kind, words, planned, chosen, by, window)
     raw = manifest.to_bytes()
     await tx.execute(
@@ -178,7 +191,6 @@ def _manifest(
     window: tuple[datetime, datetime] | None,
 ) -> Manifest:
     opens, closes = window or (None, ctx.now + timedelta(hours=ctx.settings.send_window_hours))
-    fallbacks = sorted((d for d in chosen if d.fallback), key=lambda d: d.fallback)
     return Manifest(
         environment=ctx.settings.environment.value,
         announcement=id_,
@@ -190,13 +202,15 @@ def _manifest(
         text=words.text,
         answers=words.answers,
         destinations=planned,
-        primaries=tuple(d.id for d in chosen if d.role is Role.PRIMARY) + tuple(d.id for d in fallbacks),
+        primaries=tuple(d.id for d in (*(d for d in chosen if d.role is Role.PRIMARY), *renderings.in_order(chosen))),
         overrides=words.overrides,
         not_before=iso(opens) if opens else "",
         not_after=iso(closes),
         banner_until="" if words.clear_banner else iso((opens or ctx.now) + timedelta(hours=ctx.settings.banner_hours)),
         roster_version=ctx.read_roster().version,
         created_at=iso(ctx.now),
+        fallback_after=ctx.settings.fallback_seconds,
+        correction=words.correction,
     )
 
 

@@ -1,6 +1,6 @@
 """Approve, reject, ask for changes: one signed statement of one person, verified before it is kept.
 
-The second approval plans the deliveries in the same transaction; the broadcast starts right after the commit.
+The second approval plans the deliveries in the same transaction; a worker begins the broadcast right after the commit.
 """
 
 from __future__ import annotations
@@ -51,11 +51,8 @@ async def decide(ctx: Context, announcement_id: str, approval: Approval) -> Outc
         standing = [*(v for _, v in before.standing), *([] if repeated else [verified])]
         state, missing = await _count(ctx, tx, row, before, standing)
         await signed.use_links(tx, row.digest, verified.person.id, ctx.now)
-        ready = state is AnnouncementState.APPROVED and not repeated and before.manifest.not_before <= iso(ctx.now)
-        if ready:
-            await store.change_announcement(tx, row.id, runs=row.runs + 1)
-    if ready:
-        await ctx.start_broadcast(row.id, row.digest, row.runs + 1)
+        if state is AnnouncementState.APPROVED and not repeated and before.manifest.not_before <= iso(ctx.now):
+            await ctx.database.signal(tx, row.id)
     return Outcome(verified.decision.value, state.value, missing)
 
 

@@ -23,6 +23,7 @@ from app.domain.manifest import Manifest
 from app.services.context import Context
 from app.services.verification import NotApproved, approved
 from app.store import deliveries as store
+from app.store.announcements import announcement as announcement_of
 from app.store.tables import announcements, deliveries, iso
 
 _CANDIDATES = 5
@@ -101,9 +102,12 @@ async def _of(ctx: Context, tx: AsyncConnection, manifest: Manifest, row: store.
 
 
 async def _permalink(ctx: Context, tx: AsyncConnection, manifest: Manifest, digest: str) -> str:
-    """The primary's permalink, only where it is one of the approved primary's platform and account."""
-    destination = ctx.destinations.get(manifest.primary)
-    for row in await store.of_digest(tx, digest):
-        if destination and row.role == Role.PRIMARY.value and destination.adapter.owns(row.permalink):
-            return row.permalink
+    """The permalink of whoever leads, only where it is one of an approved primary's platform and account."""
+    row = await announcement_of(tx, manifest.announcement)
+    leads = row.leads if row and row.leads else manifest.primary
+    destination = ctx.destinations.get(leads) if leads in manifest.primaries else None
+    for delivery in await store.of_digest(tx, digest):
+        mine = delivery.destination == leads and delivery.role == Role.PRIMARY.value
+        if destination and mine and destination.adapter.owns(delivery.permalink):
+            return delivery.permalink
     return ""

@@ -13,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import AdapterError, WrongAccount
 from app.services.context import Context, Destination
+from app.store import holds
 from app.store.tables import announcements, checks, iso
 
 log = structlog.get_logger(__name__)
 
 PREFLIGHT = timedelta(hours=4)
 FRESH = timedelta(minutes=2)
+AT_ONCE = 100
 
 
 async def when_due(ctx: Context) -> bool:
@@ -39,12 +41,21 @@ async def when_due(ctx: Context) -> bool:
 
 
 async def all_of_them(ctx: Context) -> list[dict[str, Any]]:
-    """Checks all destinations at once, keeps and returns what was found of each."""
-    found = await asyncio.gather(*(one(destination) for destination in ctx.destinations.values()))
+    """Checks all destinations, many at once, keeps and returns what was found of each."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(destination: Destination) -> dict[str, Any]:
+        async with places:
+            return await one(destination)
+
+    found = await asyncio.gather(*(in_turn(destination) for destination in ctx.destinations.values()))
     ctx.wrong_accounts = {item["destination"]: item["detail"] for item in found if item.pop("wrong_account")}
 
     async def work(tx: AsyncConnection) -> None:
         await tx.execute(delete(checks))
+        for item in found:
+            if item["ok"]:
+                await holds.lift(tx, item["destination"], "paused")
         if found:
             await tx.execute(insert(checks), [{k: v for k, v in f.items() if k in checks.c} | {"at": ctx.now} for f in found])
 
@@ -80,6 +91,7 @@ async def last(ctx: Context) -> list[dict[str, Any]]:
     """Every configured destination with its last check, if there was one."""
     async with ctx.database.read() as tx:
         rows = {row.destination: row for row in (await tx.execute(select(checks))).all()}
+        held = await holds.standing(tx)
     items: list[dict[str, Any]] = []
     for destination in ctx.destinations.values():
         limits, row = destination.adapter.limits, rows.get(destination.id)
@@ -92,7 +104,20 @@ async def last(ctx: Context) -> list[dict[str, Any]]:
                 "account": destination.config.account,
                 "public": limits.public,
                 "reconcile": limits.reconcile.value,
+                "fallback": destination.fallback,
+                "held": _held(held.get(destination.id)),
                 "check": checked,
             }
         )
     return items
+
+
+async def held(ctx: Context) -> list[dict[str, Any]]:
+    """The configured destinations to which nothing is sent now, and why: shown to authors and to those who sign."""
+    async with ctx.database.read() as tx:
+        standing = await holds.standing(tx)
+    return [{"destination": id_, **(_held(standing[id_]) or {})} for id_ in ctx.destinations if id_ in standing]
+
+
+def _held(hold: holds.Hold | None) -> dict[str, Any] | None:
+    return {"kind": hold.kind, "why": hold.why, "by": hold.by, "at": iso(hold.at)} if hold else None

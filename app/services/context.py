@@ -41,6 +41,7 @@ class Destination:
     adapter: Adapter
     fallback: int = 0
     on_unknown: str = "ask"
+    resend_after: int = 0
 
     @property
     def id(self) -> str:
@@ -71,12 +72,11 @@ class Context:
     clock: Clock
     destinations: Mapping[str, Destination]
     read_roster: Callable[[], Roster]  # the roster in force
-    start_broadcast: Callable[[str, str, int], Awaitable[None]]  # announcement, digest, run
     post_mail: Callable[[str, str, str], Awaitable[None]] | None  # to, subject, text
     roster_problem: Callable[[], str] = str  # why its file could not be read since, or ""
     enrolments: dict[str, Enrolment] = field(default_factory=dict, repr=False)  # by token; a restart forgets them
     wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
-    runner: str = field(default_factory=lambda: secrets.token_hex(8))  # this process, in every attempt it opens
+    runner: str = field(default_factory=lambda: new_id("wk", datetime.now(UTC)))  # this worker; one that was buried takes another
 
     @property
     def now(self) -> datetime:

@@ -6,6 +6,7 @@ Renderings are made here once, at submission; afterwards only the bytes of the m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,23 +17,32 @@ from app.domain.incident import Facts
 from app.domain.manifest import Planned
 from app.services.context import Context, Destination, Refused
 from app.store import announcements as store
-from app.store import deliveries
+from app.store import deliveries, holds
 
 _ALONE = {Kind.INITIAL, Kind.REPORT_ANSWER, Kind.HELP}
 """Kinds that begin a thread of their own."""
 
 
 async def choose(ctx: Context, tx: AsyncConnection, incident: str, announcement: str, words: Wording) -> list[Destination]:
-    """The destinations that the author names; else those of the incident's first announcement; else all. Raises `Refused`."""
+    """The destinations that the author names; else those of the incident's first announcement; else all that are not excluded.
+
+    Where the primary is not among them, the first fallback that is takes its role. Raises `Refused`.
+    """
     unknown = [name for name in words.destinations if name not in ctx.destinations]
     if unknown:
         errors = tuple({"field": "destinations", "message": f"“{name}” is not configured."} for name in unknown)
         raise Refused(422, "Unknown destination.", f"Configured are: {', '.join(ctx.destinations)}.", errors)
+    held = await holds.standing(tx)
+    excluded = {id_: hold for id_, hold in held.items() if hold.kind == "excluded"}
+    if named := [excluded[name] for name in words.destinations if name in excluded]:
+        errors = tuple({"field": "destinations", "message": f"“{hold.destination}” is excluded: {hold.why}"} for hold in named)
+        raise Refused(422, "An excluded destination.", "Leave it out, or include it again once it is yours (`tocsin include`).", errors)
     so_far = await _so_far(tx, incident, announcement)
     wanted = words.destinations or tuple(name for name in so_far if name in ctx.destinations)
-    chosen = [d for d in ctx.destinations.values() if not wanted or d.id in wanted]
-    if any(d.role is Role.POINTER for d in chosen) and not any(d.role is Role.PRIMARY for d in chosen):
-        raise Refused(422, "Pointers need a primary to point to.", "Add the primary to `destinations`, or leave the field out.")
+    chosen = [d for d in ctx.destinations.values() if (not wanted or d.id in wanted) and d.id not in excluded]
+    if not chosen:
+        raise Refused(422, "There is no destination left.", "Every one that was asked for is excluded.")
+    chosen = _with_a_primary(chosen)
     own = {d.id for d in chosen if d.role is not Role.POINTER}
     if idle := [name for name in words.texts if name not in own]:
         errors = tuple(
@@ -40,6 +50,23 @@ async def choose(ctx: Context, tx: AsyncConnection, incident: str, announcement:
         )
         raise Refused(422, "A text that nobody would get.", f"Texts of their own have: {', '.join(sorted(own))}.", errors)
     return chosen
+
+
+def _with_a_primary(chosen: Sequence[Destination]) -> list[Destination]:
+    """The same, with a fallback as primary where there is none; raises `Refused` where pointers have nothing to point to."""
+    if any(d.role is Role.PRIMARY for d in chosen) or not any(d.role is Role.POINTER for d in chosen):
+        return list(chosen)
+    fallbacks = in_order(chosen)
+    if not fallbacks:
+        raise Refused(422, "Pointers need a primary to point to.", "Add the primary to `destinations`, or leave the field out.")
+    leads = fallbacks[0]
+    primary = replace(leads, config=replace(leads.config, role=Role.PRIMARY), fallback=0)
+    return [primary if d is leads else d for d in chosen]
+
+
+def in_order(chosen: Sequence[Destination]) -> list[Destination]:
+    """The fallbacks, first the one that takes over first."""
+    return sorted((d for d in chosen if d.fallback), key=lambda d: d.fallback)
 
 
 async def _so_far(tx: AsyncConnection, incident: str, announcement: str) -> tuple[str, ...]:
@@ -51,13 +78,22 @@ async def _so_far(tx: AsyncConnection, incident: str, announcement: str) -> tupl
 
 
 async def threads(tx: AsyncConnection, incident: str, kind: Kind) -> dict[tuple[str, Role], Receipt]:
-    """What later announcements reply to: the last post of the incident's first one on each destination that has one."""
+    """What later announcements reply to: on each destination the last post of the incident's first one; a correction, of its newest."""
+    if kind in _ALONE:
+        return {}
     found: dict[tuple[str, Role], Receipt] = {}
-    for first in await store.of_kind(tx, incident, Kind.INITIAL) if kind not in _ALONE else ():
-        for row in await deliveries.of_digest(tx, first.digest):
+    listed = (
+        await store.of_kind(tx, incident, Kind.INITIAL)
+        if kind is not Kind.CORRECTION
+        else await store.list_announcements(tx, incident, "", 50)
+    )
+    for earlier in listed:
+        for row in await deliveries.of_digest(tx, earlier.digest):
             receipt = await deliveries.last_receipt(tx, row.id)
-            if receipt and receipt.remote_id:
-                found.setdefault((row.destination, Role(row.role)), receipt)
+            if receipt is None or not receipt.remote_id:
+                continue
+            for role in {Role(row.role)} | ({Role.PRIMARY, Role.POINTER} if kind is Kind.CORRECTION else set()):
+                found.setdefault((row.destination, role), receipt)
     return found
 
 
@@ -67,9 +103,10 @@ def plan(
     """Renders for every chosen destination. Raises `Refused` naming each destination that cannot carry the text."""
     planned: list[Planned] = []
     problems: list[dict[str, str]] = []
+    may_follow = {d.id for d in chosen if d.role is Role.PRIMARY and in_order(chosen)} - {d.id for d in new_posts(kind, replies, chosen)}
     for destination in chosen:
         try:
-            planned.append(_planned(ctx, destination, kind, facts, words, replies))
+            planned.append(_planned(ctx, destination, kind, facts, words, replies, led=destination.id in may_follow))
         except Unsupported as error:
             problems.append({"field": f"destinations.{destination.id}", "message": str(error)})
     for destination in new_posts(kind, replies, chosen):
@@ -108,7 +145,10 @@ def _planned(
     facts: Facts,
     words: Wording,
     replies: Mapping[tuple[str, Role], Receipt],
+    *,
+    led: bool,
 ) -> Planned:
+    """One post; with `led`, a primary that a fallback may overtake also gets the words with which it would follow."""
     role = destination.role
 
     def render(as_role: Role) -> Rendering:
@@ -128,9 +168,10 @@ def _planned(
         role=role,
         account=destination.config.account,
         full=render(Role.PRIMARY) if role is not Role.POINTER or destination.fallback else None,
-        pointer=render(Role.POINTER) if role is Role.POINTER else None,
+        pointer=render(Role.POINTER) if role is Role.POINTER or led else None,
         reply_to=None if destination in new_posts(kind, replies, [destination]) else replies.get((destination.id, role)),
-        on_unknown=destination.on_unknown,
+        on_unknown=destination.on_unknown if role is Role.POINTER else "ask",
+        resend_after=destination.resend_after if role is Role.POINTER else 0,
     )
 
 
@@ -148,5 +189,4 @@ def _thread_link(ctx: Context, primary: Destination, kind: Kind, facts: Facts, w
         account=primary.config.account,
         pointer=primary.adapter.render(said),
         reply_to=original,
-        on_unknown=primary.on_unknown,
     )

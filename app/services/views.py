@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.contract import Rendering, Role
 from app.domain import findings
 from app.domain.manifest import Planned
 from app.services import check
@@ -25,7 +26,7 @@ from app.store.timeline import Entry
 
 async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
     """One announcement whole: its current revision, what is missing, deliveries with attempts. Raises `Refused` 404."""
-    broken = await check.broken(ctx)
+    broken, held = await check.broken(ctx), await check.held(ctx)
     async with ctx.database.read() as tx:
         row = await existing(tx, id_)
         revision = await store.revision(tx, row.digest)
@@ -33,7 +34,9 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
         found = await judged(ctx, tx, row.digest)
         manifest = found.manifest
         sent = await deliveries.of_digest(tx, row.digest)
-        tried = await deliveries.attempts_of(tx, [d.id for d in sent])
+        tried: dict[str, list[AttemptRow]] = {}
+        for attempt in await deliveries.attempts_of(tx, row.digest):
+            tried.setdefault(attempt.delivery, []).append(attempt)
         return {
             "id": row.id,
             "incident": {"id": row.incident, "name": manifest.incident.name, "slug": manifest.incident.slug},
@@ -47,6 +50,12 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             "wording": revision.wording,
             "not_before": manifest.not_before or None,
             "not_after": manifest.not_after or None,
+            "primaries": {
+                "order": list(manifest.primaries),
+                "fallback_after": manifest.fallback_after,
+                "leads": row.leads or manifest.primary,
+            },
+            "correction": manifest.correction or None,
             "renderings": [_rendering(planned) for planned in manifest.destinations],
             "findings": findings.as_json(manifest),
             "approvals": approvals(found),
@@ -56,7 +65,8 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
                 "overrides": sorted({block.rule for block in findings.unanswered(manifest)}),
             },
             "broken_destinations": broken,
-            "deliveries": [_delivery(d, [a for a in tried if a.delivery == d.id], row.approved_at) for d in sent],
+            "held": held,
+            "deliveries": [_delivery(ctx, d, tried.get(d.id, []), row.approved_at) for d in sent],
             "created_at": iso(row.created_at),
             "approved_at": iso(row.approved_at) if row.approved_at else None,
             "finished_at": iso(row.finished_at) if row.finished_at else None,
@@ -80,11 +90,19 @@ def approvals(found: Judged) -> list[dict[str, Any]]:
 
 
 def _rendering(planned: Planned) -> dict[str, Any]:
-    parts = [{"text": part.text, "title": part.title, "standalone": part.standalone} for part in planned.rendering.parts]
-    return {"destination": planned.id, "platform": planned.platform, "role": planned.role.value, "parts": parts}
+    shown: dict[str, Any] = {"destination": planned.id, "platform": planned.platform, "role": planned.role.value}
+    other = {Role.PRIMARY: Role.POINTER, Role.POINTER: Role.PRIMARY}.get(planned.role)
+    both = other is not None and planned.full is not None and planned.pointer is not None
+    otherwise = {"role": other.value, "parts": _parts(planned.said_as(other))} if other and both else None
+    return shown | {"parts": _parts(planned.rendering), "otherwise": otherwise}
 
 
-def _delivery(row: DeliveryRow, tried: list[AttemptRow], approved_at: Any) -> dict[str, Any]:
+def _parts(rendering: Rendering) -> list[dict[str, str]]:
+    return [{"text": part.text, "title": part.title, "standalone": part.standalone} for part in rendering.parts]
+
+
+def _delivery(ctx: Context, row: DeliveryRow, tried: list[AttemptRow], approved_at: Any) -> dict[str, Any]:
+    configured = ctx.destinations.get(row.destination)
     seconds = round((row.posted_at - approved_at).total_seconds(), 3) if row.posted_at and approved_at else None
     return {
         "id": row.id,
@@ -97,6 +115,7 @@ def _delivery(row: DeliveryRow, tried: list[AttemptRow], approved_at: Any) -> di
         "problem": row.problem,
         "remote_id": row.remote_id or None,
         "permalink": row.permalink or None,
+        "permalinks": configured is None or configured.adapter.limits.permalinks,
         "posted_at": iso(row.posted_at) if row.posted_at else None,
         "seconds_from_approval": seconds,
         "read_back": row.read_back or None,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.announcement import REVISABLE, AnnouncementState, Kind
 from app.store.records import first, many
-from app.store.tables import announcements, incidents, revisions
+from app.store.tables import announcements, incidents, revisions, workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,10 @@ class AnnouncementRow:
     state: str
     revision: int
     digest: str
-    runs: int
+    worker: str
+    term: int
+    leads: str
+    led_since: datetime | None
     created_at: datetime
     not_before: datetime | None
     not_after: datetime | None
@@ -90,11 +93,39 @@ async def list_announcements(tx: AsyncConnection, incident_id: str, before: str,
     return await many(tx, AnnouncementRow, query.where(announcements.c.id < before) if before else query)
 
 
-async def in_window(tx: AsyncConnection, now: datetime) -> list[AnnouncementRow]:
+def _in_window(now: datetime) -> Select[Any]:
     """Approved or half-sent ones whose time has come."""
     states = announcements.c.state.in_([AnnouncementState.APPROVED.value, AnnouncementState.SENDING.value])
     open_ = announcements.c.not_before.is_(None) | (announcements.c.not_before <= now)
-    return await many(tx, AnnouncementRow, select(announcements).where(states & open_).order_by(announcements.c.created_at))
+    return select(announcements).where(states & open_).order_by(announcements.c.created_at)
+
+
+async def free(tx: AsyncConnection, now: datetime) -> list[AnnouncementRow]:
+    """Those in their window that no living worker holds, oldest first."""
+    nobodys = (announcements.c.worker == "") | announcements.c.worker.not_in(select(workers.c.id))
+    return await many(tx, AnnouncementRow, _in_window(now).where(nobodys))
+
+
+async def held_by(tx: AsyncConnection, worker: str, now: datetime) -> list[AnnouncementRow]:
+    """Those in their window that this worker holds, oldest first."""
+    return await many(tx, AnnouncementRow, _in_window(now).where(announcements.c.worker == worker))
+
+
+async def take(tx: AsyncConnection, row: AnnouncementRow, worker: str, **values: Any) -> int:
+    """Begins a new term of this worker over a row that the transaction has locked; returns the term."""
+    await change_announcement(tx, row.id, worker=worker, term=row.term + 1, **values)
+    return row.term + 1
+
+
+async def in_term(tx: AsyncConnection, id_: str, worker: str, term: int) -> str | None:
+    """Which destination leads, where this is the worker's term still and the announcement goes out; else None.
+
+    The row stays shared-locked until the transaction ends, so that nobody takes over in between.
+    """
+    query = select(announcements.c.leads).where(announcements.c.id == id_, announcements.c.state == AnnouncementState.SENDING.value)
+    mine = query.where(announcements.c.worker == worker, announcements.c.term == term)
+    leads: str | None = await tx.scalar(mine.with_for_update(read=True))
+    return leads
 
 
 async def past_window(tx: AsyncConnection, now: datetime) -> list[AnnouncementRow]:

@@ -2,6 +2,7 @@
 
 A write is a transaction that has reached the disk when `write()` ends (SQLite: WAL with `synchronous=FULL`). On SQLite writers
 queue on one lock and begin IMMEDIATE, since a read that turns into a write fails at once there whatever the timeout.
+A transaction can signal the workers of every process that something waits for them.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import event
+import psycopg
+from sqlalchemy import event, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.store import timeline
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -23,6 +28,10 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 Bulk = Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[T | Exception]]]
 
 BUSY_TIMEOUT_MS = 15_000
+_CHANNEL = "tocsin"
+MISSED = "*"
+"""What `on_signal` hears, in place of an announcement, once signals of other processes may have been missed."""
+
 TOGETHER = 200
 """How many share a transaction at most."""
 
@@ -40,7 +49,12 @@ class _Waiting:
     done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
-async def _in_turn(tx: AsyncConnection, works: Sequence[Work[Any]]) -> list[Any]:
+def _nobody(_announcement: str) -> None:
+    """Where no worker is at work."""
+
+
+async def in_turn(tx: AsyncConnection, works: Sequence[Work[Any]]) -> list[Any]:
+    """The bulk of works that have nothing in common."""
     return [await work(tx) for work in works]
 
 
@@ -54,6 +68,8 @@ class Database:
         self._writing = asyncio.Lock()
         self._changed = asyncio.Condition()
         self.writes = 0  # of this process; what was read may be kept until it changes
+        self.on_signal: Callable[[str], None] = _nobody
+        self._signals: WeakKeyDictionary[AsyncConnection, list[str]] = WeakKeyDictionary()  # of transactions that are under way
         self._waiting: list[_Waiting] = []
         self._committing: asyncio.Task[None] | None = None
         if self.sqlite:
@@ -66,19 +82,47 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction; committed and on disk when the block ends, rolled back when it raises."""
+    async def write(self, *, quiet: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A transaction; committed and on disk when the block ends, rolled back when it raises. A `quiet` one wakes nobody."""
         if self.sqlite:
             async with self._writing, self.engine.connect() as connection:
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection  # where it raises, the connection rolls back as it returns to the pool
+                await timeline.write(connection)
                 await connection.exec_driver_sql("COMMIT")
         else:
             async with self.engine.begin() as connection:
                 yield connection
+                await timeline.write(connection)
+        if quiet:
+            return
         self.writes += 1
+        await self._wake()
+        for announcement in self._signals.pop(connection, ()):
+            self.on_signal(announcement)
+
+    async def _wake(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+
+    async def signal(self, tx: AsyncConnection, announcement: str) -> None:
+        """Once this transaction is on disk, every worker hears that there is something to do about an announcement (`on_signal`)."""
+        self._signals.setdefault(tx, []).append(announcement)
+        if not self.sqlite:
+            await tx.execute(text("SELECT pg_notify(:channel, :told)"), {"channel": _CHANNEL, "told": announcement})
+
+    async def listen(self) -> None:
+        """Hears the signals of other processes, on Postgres, until it is cancelled or the connection is lost (`OperationalError`)."""
+        server = self.url.replace("+psycopg", "")  # a connection that is dead is noticed after some ten seconds
+        connection = await psycopg.AsyncConnection.connect(
+            server, autocommit=True, keepalives_idle=5, keepalives_interval=2, keepalives_count=3
+        )
+        async with connection:
+            await connection.execute(f"LISTEN {_CHANNEL}")
+            self.on_signal(MISSED)
+            async for told in connection.notifies():
+                await self._wake()
+                self.on_signal(told.payload)
 
     async def commit(self, work: Work[T]) -> T:
         """Runs `work` in a transaction that it shares with whatever else waits (group commit); on disk when this returns.
@@ -86,7 +130,7 @@ class Database:
         Work that raises undoes itself alone, and the error comes back to its own caller. The others are then run again: work
         does nothing but queries. Work whose caller was cancelled before it began is left out.
         """
-        return await self.commit_each(_in_turn, work)
+        return await self.commit_each(in_turn, work)
 
     async def commit_each(self, bulk: Bulk[Item, T], item: Item) -> T:
         """The same for one of many alike: `bulk` gets every such item that waits, in as few queries as it can.

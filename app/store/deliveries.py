@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.contract import Receipt
-from app.domain.delivery import DeliveryState, Event, Impossible, Progress
+from adapters.contract import ReadBack, Receipt
+from app.domain.announcement import AnnouncementState
+from app.domain.delivery import FINAL, NOTHING_UNDER_WAY, DeliveryState, Event, Impossible, Progress
 from app.store.records import first, many
-from app.store.tables import attempts, deliveries
+from app.store.tables import announcements, attempts, deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Change:
 _CLOSED_AS = {
     Event.POSTED: "posted",
     Event.MARKED: "posted",
+    Event.CAME_LATE: "posted",
     Event.NOT_SENT: "not_sent",
     Event.REFUSED: "refused",
     Event.HANDED_OVER: "handed_over",
@@ -100,9 +102,10 @@ async def get(tx: AsyncConnection, id_: str) -> DeliveryRow | None:
     return await first(tx, DeliveryRow, select(deliveries).where(deliveries.c.id == id_))
 
 
-async def attempts_of(tx: AsyncConnection, delivery_ids: Sequence[str]) -> list[AttemptRow]:
-    """All attempts of these deliveries, oldest first."""
-    return await many(tx, AttemptRow, select(attempts).where(attempts.c.delivery.in_(delivery_ids)).order_by(attempts.c.id))
+async def attempts_of(tx: AsyncConnection, digest: str, delivery: str = "") -> list[AttemptRow]:
+    """All attempts at the deliveries of one manifest, or at one of them, oldest first."""
+    query = select(attempts).join(deliveries, deliveries.c.id == attempts.c.delivery).where(deliveries.c.digest == digest)
+    return await many(tx, AttemptRow, (query.where(attempts.c.delivery == delivery) if delivery else query).order_by(attempts.c.id))
 
 
 async def open_attempt(tx: AsyncConnection, delivery_id: str) -> AttemptRow | None:
@@ -114,6 +117,13 @@ async def last_receipt(tx: AsyncConnection, delivery_id: str) -> Receipt | None:
     """The receipt of the last part that was posted; what the next part replies to."""
     query = select(attempts).where(attempts.c.delivery == delivery_id, attempts.c.state == "posted").order_by(attempts.c.part.desc())
     row = await first(tx, AttemptRow, query.limit(1))
+    return Receipt(row.remote_id, row.permalink) if row else None
+
+
+async def receipt_of(tx: AsyncConnection, delivery_id: str, part: int) -> Receipt | None:
+    """The receipt of one part."""
+    query = select(attempts).where(attempts.c.delivery == delivery_id, attempts.c.part == part, attempts.c.state == "posted")
+    row = await first(tx, AttemptRow, query)
     return Receipt(row.remote_id, row.permalink) if row else None
 
 
@@ -154,7 +164,7 @@ async def settle_all(tx: AsyncConnection, changes: Sequence[Change], now: dateti
     """
     told = await _change_all(tx, changes, now)
     done = [change for change, changed in zip(changes, told, strict=True) if isinstance(changed, DeliveryRow)]
-    await _attempts_by_hand(tx, [change.row for change in done if change.event is Event.MARKED])
+    await _attempts_anew(tx, [change.row for change in done if change.event in {Event.MARKED, Event.CAME_LATE}])
     for lost in (True, False):
         ended = attempts.c.ended_at
         over = func.coalesce(ended, bindparam("over", type_=ended.type)) if lost else bindparam("over", type_=ended.type)
@@ -175,27 +185,66 @@ async def settle(
     return told
 
 
-async def set_read_back(tx: AsyncConnection, delivery_id: str, state: str, detail: str, now: datetime) -> None:
-    """What a logged-out reader saw: `seen`, `altered`, `missing` or `not_possible`."""
-    values = {"read_back": state, "read_back_detail": detail, "updated_at": now}
-    await tx.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+async def recast(tx: AsyncConnection, row: DeliveryRow, role: str, parts: int, now: datetime) -> DeliveryRow:
+    """Gives a delivery that nothing is under way with another role, as another destination leads. Raises `Overtaken`."""
+    same = (deliveries.c.id == row.id) & (deliveries.c.state == row.state) & (deliveries.c.done == 0) & (deliveries.c.role == row.role)
+    if DeliveryState(row.state) not in NOTHING_UNDER_WAY:
+        raise Overtaken(f"Delivery {row.id} is {row.state}.")
+    if not (await tx.execute(update(deliveries).where(same).values(role=role, parts=parts, updated_at=now))).rowcount:
+        raise Overtaken(f"Delivery {row.id} was changed by someone else meanwhile.")
+    return replace(row, role=role, parts=parts, updated_at=now)
+
+
+async def remark(tx: AsyncConnection, row: DeliveryRow, problem: str, now: datetime) -> DeliveryRow:
+    """Says something about a delivery without changing where it stands."""
+    await tx.execute(update(deliveries).where(deliveries.c.id == row.id).values(problem=problem, updated_at=now))
+    return replace(row, problem=problem, updated_at=now)
+
+
+async def announcements_at(tx: AsyncConnection, destination: str) -> list[str]:
+    """The announcements that go out, or wait for a person, with a delivery there that is not at its end."""
+    out = announcements.c.state.in_([AnnouncementState.SENDING.value, AnnouncementState.INCOMPLETE.value])
+    query = select(deliveries.c.announcement).join(announcements, announcements.c.digest == deliveries.c.digest)
+    left = deliveries.c.state.not_in([state.value for state in FINAL])
+    query = query.where(deliveries.c.destination == destination, left, out).distinct().order_by(deliveries.c.announcement)
+    return list((await tx.scalars(query)).all())
+
+
+async def skip_all(tx: AsyncConnection, destination: str, why: str, now: datetime) -> list[DeliveryRow]:
+    """Leaves out every delivery to a destination that nothing is under way with; returns them as they are then."""
+    resting = deliveries.c.state.in_([state.value for state in NOTHING_UNDER_WAY])
+    query = select(deliveries).where(deliveries.c.destination == destination, resting).with_for_update()
+    rows = await many(tx, DeliveryRow, query)
+    told = await settle_all(tx, [Change(row, Event.SKIPPED, problem=why) for row in rows], now) if rows else []
+    return [row for row in told if isinstance(row, DeliveryRow)]
+
+
+async def set_read_back(tx: AsyncConnection, sights: Sequence[tuple[str, ReadBack]], now: datetime) -> None:
+    """What a logged-out reader saw of each delivery (by id): `seen`, `altered`, `missing` or `not_possible`."""
+    values = [{"of": id_, "read_back": sight.state, "read_back_detail": sight.detail, "updated_at": now} for id_, sight in sights]
+    await tx.execute(update(deliveries).where(deliveries.c.id == bindparam("of")), values)
 
 
 async def _change_all(tx: AsyncConnection, changes: Sequence[Change], now: datetime) -> list[DeliveryRow | Exception]:
-    query = select(deliveries.c.id, deliveries.c.state, deliveries.c.done).where(deliveries.c.id.in_([c.row.id for c in changes]))
-    now_held = {id_: (state, done) for id_, state, done in (await tx.execute(query.with_for_update())).all()}
+    columns = (deliveries.c.id, deliveries.c.state, deliveries.c.done, deliveries.c.role)
+    query = select(*columns).where(deliveries.c.id.in_([c.row.id for c in changes])).order_by(deliveries.c.id)
+    now_held = {id_: tuple(rest) for id_, *rest in (await tx.execute(query.with_for_update())).all()}
     told: list[DeliveryRow | Exception] = []
     for change in changes:
         row = change.row
-        if now_held.pop(row.id, None) != (row.state, row.done):  # taken off, so that of two changes to one delivery the second is late
+        if now_held.pop(row.id, None) != (
+            row.state,
+            row.done,
+            row.role,
+        ):  # taken off, so that of two changes to one delivery the second is late
             told.append(Overtaken(f"Delivery {row.id} was changed by someone else meanwhile."))
             continue
         try:
             told.append(_changed(change, now))
         except Impossible as error:
             told.append(error)
-    columns = ("state", "done", "problem", "remote_id", "permalink", "posted_at", "updated_at")
-    values = [{"of": row.id} | {name: getattr(row, name) for name in columns} for row in told if isinstance(row, DeliveryRow)]
+    changing = ("state", "done", "problem", "remote_id", "permalink", "posted_at", "updated_at")
+    values = [{"of": row.id} | {name: getattr(row, name) for name in changing} for row in told if isinstance(row, DeliveryRow)]
     if values:
         await tx.execute(update(deliveries).where(deliveries.c.id == bindparam("of")), values)
     return told
@@ -215,12 +264,12 @@ def _ending(change: Change) -> dict[str, Any]:
     return told | {"of": change.row.id, "over": datetime.now(UTC), "state": _CLOSED_AS.get(change.event, "open")}
 
 
-async def _attempts_by_hand(tx: AsyncConnection, rows: Sequence[DeliveryRow]) -> None:
-    """A post made by hand gets an attempt to hold its receipt, where none is open."""
+async def _attempts_anew(tx: AsyncConnection, rows: Sequence[DeliveryRow]) -> None:
+    """A post made by hand, or whose receipt came late, gets an attempt to hold its receipt, where none is open."""
     if rows:
         query = select(attempts.c.delivery).where(attempts.c.delivery.in_([row.id for row in rows]), attempts.c.state == "open")
         opened = set((await tx.scalars(query)).all())
-        common = {"state": "open", "runner": "by hand", "started_at": datetime.now(UTC)}
+        common = {"state": "open", "runner": "", "started_at": datetime.now(UTC)}
         by_hand = [common | {"delivery": row.id, "part": row.done} for row in rows if row.id not in opened]
         if by_hand:
             await tx.execute(attempts.insert(), by_hand)

@@ -11,8 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 from app.store.tables import house
 
-HEAD = "0001"
+HEAD = "0002"
+_OLDER = {None, "0001"}
 _MOST_AHEAD = 400 * 24 * 3600.0
+_LOCK = 0x746F6375
 _FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -28,9 +30,17 @@ async def upgrade(url: str, environment: str) -> timedelta:
 def _upgrade(url: str, environment: str) -> timedelta:
     engine = create_engine(url)
     try:
-        if _version(url) != HEAD:
-            _migrate(url)
         with engine.begin() as tx:
+            if tx.dialect.name == "postgresql":  # several processes may start at once
+                tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            version = _version(url)
+            if version in _OLDER:
+                _migrate(url)
+            elif version != HEAD:
+                raise WrongDatabase(f"This database is of a newer Tocsin (tables {version}). Start that one.")
+        with engine.begin() as tx:
+            if tx.dialect.name == "postgresql":
+                tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             bound = tx.execute(select(house.c.environment, house.c.clock_ahead)).first()
             if bound is None:
                 tx.execute(insert(house).values(environment=environment))

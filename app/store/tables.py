@@ -95,7 +95,12 @@ announcements = Table(
     Column("state", String(20), nullable=False, index=True),
     Column("revision", Integer, nullable=False),
     Column("digest", String(71), nullable=False),
-    Column("runs", Integer, nullable=False, server_default="0"),
+    # Who sends it: a worker holds it for a term, and an attempt is opened only by the holder of the present term.
+    Column("worker", String(40), nullable=False, server_default="", index=True),
+    Column("term", Integer, nullable=False, server_default="0"),
+    # Which of the approved primaries leads ("" for the first), and since when it is being tried (real time).
+    Column("leads", String(80), nullable=False, server_default=""),
+    Column("led_since", Moment),
     Column("created_at", Moment, nullable=False),
     # The send window of the current revision, for the sweep to look up; what counts is the signed manifest's.
     Column("not_before", Moment, index=True),
@@ -184,7 +189,7 @@ attempts = Table(
     "attempts",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("delivery", ForeignKey("deliveries.id"), nullable=False),
+    Column("delivery", ForeignKey("deliveries.id"), nullable=False, index=True),
     Column("part", Integer, nullable=False),
     Column("state", String(20), nullable=False),  # open, posted, not_sent, refused, handed_over
     Column("runner", String(40), nullable=False),
@@ -193,6 +198,7 @@ attempts = Table(
     Column("remote_id", Text, nullable=False, server_default=""),
     Column("permalink", Text, nullable=False, server_default=""),
     Column("error", Text, nullable=False, server_default=""),
+    Index("ix_attempts_remote_id", "remote_id"),
 )
 Index(
     "ix_attempts_one_open", attempts.c.delivery, unique=True, sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")
@@ -253,4 +259,31 @@ checks = Table(
     Column("detail", Text, nullable=False, server_default=""),
     Column("at", Moment, nullable=False),
     Column("seconds", Float, nullable=False, server_default="0"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(120), nullable=False),
+    Column("beats", Integer, nullable=False),
+    Column("started_at", Moment, nullable=False),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("destination", String(80), primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("why", Text, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("bucket", String(200), primary_key=True),
+    Column("booked_to", Float, nullable=False),  # Unix seconds
+    Column("closed_to", Float, nullable=False),
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import rfc8785
 from sqlalchemy import select, text
@@ -53,6 +55,20 @@ class Entry:
         return json.loads(self.data)  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What an entry will tell."""
+
+    actor: str
+    event: str
+    incident: str = ""
+    announcement: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+_UNWRITTEN: WeakKeyDictionary[AsyncConnection, list[tuple[datetime, Fact]]] = WeakKeyDictionary()
+
+
 async def append(
     tx: AsyncConnection,
     now: datetime,
@@ -63,14 +79,48 @@ async def append(
     announcement: str = "",
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Adds one entry; part of the caller's transaction."""
+    """Adds one entry to the caller's transaction."""
+    await append_all(tx, now, [Fact(actor, event, incident, announcement, data or {})])
+
+
+async def append_all(tx: AsyncConnection, now: datetime, facts: Sequence[Fact]) -> None:
+    """Adds entries in their order to the caller's transaction.
+
+    They are written last of all (`write`): the chain has one end, which one transaction at a time may hold, and whoever took it in
+    the middle would wait for rows while others wait for the chain.
+    """
+    _UNWRITTEN.setdefault(tx, []).extend((now, fact) for fact in facts)
+
+
+@asynccontextmanager
+async def savepoint(tx: AsyncConnection) -> AsyncIterator[None]:
+    """What fails within undoes itself alone, with its entries; the error is the caller's."""
+    facts = _UNWRITTEN.setdefault(tx, [])
+    before = len(facts)
+    try:
+        async with tx.begin_nested():
+            yield
+    except BaseException:
+        del facts[before:]
+        raise
+
+
+async def write(tx: AsyncConnection) -> None:
+    """Chains and writes what the transaction has appended; called by the database right before it commits."""
+    facts = _UNWRITTEN.pop(tx, [])
+    if not facts:
+        return
     if tx.dialect.name == "postgresql":
         await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
     last = (await tx.execute(select(timeline.c.seq, timeline.c.hash).order_by(timeline.c.seq.desc()).limit(1))).first()
-    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
-    entry = Entry(seq, now, actor, event, incident, announcement, rfc8785.dumps(dict(data or {})).decode(), previous, "")
-    row = {name: getattr(entry, name) for name in Entry.__slots__} | {"hash": entry.computed_hash()}
-    await tx.execute(timeline.insert().values(row))
+    seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
+    rows = []
+    for now, fact in facts:
+        told = rfc8785.dumps(dict(fact.data)).decode()
+        entry = Entry(seq + 1, now, fact.actor, fact.event, fact.incident, fact.announcement, told, previous, "")
+        seq, previous = entry.seq, entry.computed_hash()
+        rows.append({name: getattr(entry, name) for name in Entry.__slots__} | {"hash": previous})
+    await tx.execute(timeline.insert(), rows)
 
 
 async def entries(tx: AsyncConnection, *, incident: str = "", announcement: str = "", after: int = 0, limit: int = 200) -> list[Entry]:

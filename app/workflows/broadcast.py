@@ -1,18 +1,18 @@
-"""The broadcast of one approved manifest, as one durable workflow that reads as a story.
+"""The broadcast of one approved manifest, which reads as a story.
 
 Both signatures are verified over the recomputed digest right before sending; what is sent comes from those verified bytes, never from
-a row. Every step looks at the delivery table first, so a step or a whole broadcast that runs again sends only what is left.
+a row. Whoever runs it looks at the delivery table first, so a broadcast that runs again, here or in another worker, sends only what is
+left. Who leads is found by `app.workflows.lead`; one delivery is carried by `app.workflows.deliver`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from functools import wraps
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import structlog
-from dbos import DBOS, SetWorkflowID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Role
@@ -21,213 +21,222 @@ from app.domain.delivery import FINAL, UNDER_WAY, DeliveryState
 from app.domain.followup import FollowUpState
 from app.services import announce, follow_up
 from app.services.announce import existing
+from app.services.context import Context
 from app.services.verification import NotApproved, approved
 from app.store import announcements as store
-from app.store import deliveries, follow_ups, timeline
+from app.store import deliveries, follow_ups, timeline, workers
+from app.store.announcements import AnnouncementRow
 from app.store.deliveries import DeliveryRow
 from app.store.tables import iso
+from app.workflows.crew import Crew
 from app.workflows.deliver import Courier
-from app.workflows.house import House, begins, loosely, running
-from app.workflows.house import install as install
-from app.workflows.read_back import look
+from app.workflows.lead import Lead
+from app.workflows.ledger import Lease, NotOurs
+from app.workflows.read_back import Reader
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 _MAY_SEND = {AnnouncementState.APPROVED.value, AnnouncementState.SENDING.value}
+_LEFT = UNDER_WAY | {DeliveryState.UNKNOWN}
 PARTNERS_FIRST = 10.0
 """Seconds for which the primary waits for partners."""
 
 
-async def start(announcement: str, digest: str, run: int) -> None:
-    """Starts a broadcast; starting the same run twice, or one beside another, is harmless.
-
-    The engine may remember runs that our own tables, restored from a backup, count again: hence the process in the id. An engine
-    that cannot write its book holds no warning up: the broadcast runs without it, and should it be cut off, the sweep starts it again.
-    """
-    begins(digest)
+async def run(ctx: Context, crew: Crew, announcement: str, stories: dict[str, Story]) -> str:
+    """One run of a broadcast in a term of its own; returns how it ended. While it runs, it is in `stories`, to be nudged."""
     try:
-        with SetWorkflowID(f"broadcast:{digest}:{run}:{House.ctx.runner}"):
-            await DBOS.start_workflow_async(broadcast, announcement, digest)
-    except Exception:
-        log.exception("engine-failed", announcement=announcement)
-        loosely(_run(announcement, digest))
-
-
-@DBOS.workflow(name="broadcast")
-async def broadcast(announcement: str, digest: str) -> str:
-    """The story; returns how it ended."""
-    return await _run(announcement, digest)
-
-
-async def _run(announcement: str, digest: str) -> str:
-    with running(digest) as run:
-        run.ended = await _told(announcement, digest)
-    return run.ended
-
-
-async def _told(announcement: str, digest: str) -> str:
-    if not await begin(announcement, digest):
-        return "refused"
-    if await post_first(digest):
-        await post_everything_else(digest)
-    if House.crew.stopping:
-        return "unfinished"
-    await read_back(digest)
-    return await end(announcement, digest)
-
-
-async def begin(announcement: str, digest: str) -> bool:
-    """Verifies, and marks the announcement as being sent; from here on it cannot be cancelled.
-
-    It is no step of the engine's: it says the same as often as it is asked, and the first post waits for it.
-    """
-    ctx = House.ctx
-    async with ctx.database.write() as tx:
-        row = await existing(tx, announcement)
-        if row.digest != digest or row.state not in _MAY_SEND:
-            return False
+        async with ctx.database.read() as tx:
+            row = await existing(tx, announcement)
+            if not await workers.may_take(tx, row.worker, ctx.runner):
+                return "elsewhere"
+            verified, rows = await approved(ctx, tx, row.digest), await deliveries.of_digest(tx, row.digest)
+    except NotApproved as error:
+        return await _refused(ctx, announcement, str(error))
+    courier = Courier(ctx, verified, Lease(announcement, ctx.runner), crew, row.leads, row.led_since or datetime.now(UTC))
+    try:
+        story = stories[announcement] = Story(ctx, courier, row)
         try:
-            verified = await approved(ctx, tx, digest)
-        except NotApproved as error:
-            return await _refuse(tx, digest, str(error))
-        now, manifest = iso(ctx.now), verified.manifest
-        if manifest.not_before > now or (row.state == AnnouncementState.APPROVED.value and manifest.not_after <= now):
-            return False
-        House.couriers[digest] = Courier(ctx, verified, House.crew)
-        if row.state == AnnouncementState.APPROVED.value:
-            await store.change_announcement(tx, announcement, state=AnnouncementState.SENDING.value)
-            people = {"people": list(verified.people), "digest": digest}
-            await timeline.append(tx, ctx.now, "tocsin", "broadcast-begun", incident=row.incident, announcement=announcement, data=people)
-    return True
+            return await story.told(rows)
+        finally:
+            await story.stopped()
+    except NotApproved as error:
+        return await _refused(ctx, announcement, str(error))
+    except NotOurs:
+        return "elsewhere"
+    finally:
+        stories.pop(announcement, None)
 
 
-async def _refuse(tx: AsyncConnection, digest: str, why: str) -> bool:
+async def _refused(ctx: Context, announcement: str, why: str) -> str:
     """Ends a broadcast behind which two people do not stand (any more): its author may revise it, or, once begun, a person acts."""
-    log.error("broadcast-refused", digest=digest, why=why)
-    revision = await store.revision(tx, digest)
-    row = await store.announcement(tx, revision.announcement) if revision else None
-    if row is not None and row.digest == digest and row.state in _MAY_SEND:
-        told = {"incident": row.incident, "announcement": row.id}
-        begun = await deliveries.attempts_of(tx, [delivery.id for delivery in await deliveries.of_digest(tx, digest)])
-        state = AnnouncementState.INCOMPLETE if begun else AnnouncementState.RETURNED
-        await store.change_announcement(tx, row.id, state=state.value)
-        await timeline.append(tx, House.ctx.now, "tocsin", "broadcast-refused", **told, data={"why": why})
-        await announce.tell(House.ctx, tx, "alarm", row.id, digest, again=True)
-    return False
-
-
-Work = Callable[[Courier, list[DeliveryRow]], Awaitable[bool]]
-
-
-def _step(work: Work) -> Callable[[str], Coroutine[Any, Any, bool]]:
-    """A step of the story. It verifies again where that was not just done in this process, and returns whether to go on."""
-
-    @wraps(work)
-    async def verified(digest: str) -> bool:
-        try:
-            async with House.ctx.database.read() as tx:
-                courier = House.couriers.get(digest)
-                if courier is None or not courier.is_fresh:
-                    courier = Courier(House.ctx, await approved(House.ctx, tx, digest), House.crew)
-                rows = await deliveries.of_digest(tx, digest)
-            return await work(courier, rows)
-        except NotApproved as error:
-            async with House.ctx.database.write() as tx:
-                return await _refuse(tx, digest, str(error))
-
-    return DBOS.step(name=work.__name__)(verified)
-
-
-@_step
-async def post_first(courier: Courier, rows: list[DeliveryRow]) -> bool:
-    """Posts the first part of the primary. Partners alone may come before it, for ten seconds.
-
-    Without a primary, or where it was left out, there is nothing to wait for.
-    """
-    if partners := [row for row in rows if row.role == Role.PARTNER.value]:
-        await asyncio.wait({loosely(_all(courier.deliver(row) for row in partners))}, timeout=PARTNERS_FIRST)
-    primary = _primary(rows)
-    if primary is None:
-        return True
-    primary = await courier.deliver(primary, first_part_only=True)
-    return bool(primary.done) or primary.state == DeliveryState.SKIPPED.value
-
-
-@_step
-async def post_everything_else(courier: Courier, rows: list[DeliveryRow]) -> bool:
-    """The rest of the thread, every pointer and the banner, all at once; none waits for another."""
-    permalink = _permalink(rows)
-    clock = [_start_the_clock(courier.approved.manifest.incident.id)] if permalink else []
-    await _all([*(courier.deliver(row, permalink) for row in rows), *clock])
-    return True
-
-
-@_step
-async def read_back(courier: Courier, rows: list[DeliveryRow]) -> bool:
-    """Looks at every post as a logged-out reader would."""
-    permalink = _permalink(rows)
-    await _all(look(House.ctx, courier.approved.manifest, row, permalink) for row in rows if row.posted_at)
-    return True
-
-
-@DBOS.step(name="end")
-async def end(announcement: str, digest: str) -> str:
-    """Sent, where every delivery is posted or left out; incomplete, where a person has to act; else it goes on and `sending` stays."""
-    ctx = House.ctx
+    log.error("broadcast-refused", announcement=announcement, why=why)
     async with ctx.database.write() as tx:
-        row = await existing(tx, announcement)
-        rows = await deliveries.of_digest(tx, digest)
-        if _permalink(rows):
-            await _first_post(tx, row.incident)
-        owed = await follow_ups.of_announcement(tx, announcement)
+        row = await existing(tx, announcement, lock=True)
+        if row.state in _MAY_SEND and await workers.may_take(tx, row.worker, ctx.runner):
+            begun = await deliveries.attempts_of(tx, row.digest)
+            state = AnnouncementState.INCOMPLETE if begun else AnnouncementState.RETURNED
+            await store.change_announcement(tx, row.id, state=state.value, worker="")
+            about = {"incident": row.incident, "announcement": row.id}
+            await timeline.append(tx, ctx.now, "tocsin", "broadcast-refused", **about, data={"why": why})
+            await announce.tell(ctx, tx, "alarm", row.id, row.digest, again=True)
+    return "refused"
+
+
+class Story:
+    """A run from its beginning to its end."""
+
+    def __init__(self, ctx: Context, courier: Courier, row: AnnouncementRow) -> None:
+        self.ctx, self.courier, self.row = ctx, courier, row
+        self._reader = Reader(ctx, courier)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._leading: asyncio.Task[None] | None = None
+        self._ending = self._failed = False
+
+    async def told(self, rows: Sequence[DeliveryRow]) -> str:
+        """The story. Where no partner comes first, its beginning and the primary's first attempt reach the disk together."""
+        begun = asyncio.ensure_future(self.ctx.database.commit(self._begin))
+        if partners := [row for row in rows if row.role == Role.PARTNER.value]:
+            if not await begun:
+                return "elsewhere"
+            await asyncio.wait({self._also(self._delivered(row)) for row in partners}, timeout=PARTNERS_FIRST)
+        self._start(rows)
+        if not await begun:
+            return "elsewhere"
+        self._also(self._start_the_clock())
+        await self._all()
+        if not self.courier.crew.stopping:
+            self._look_at(await self.courier.rows())
+            await self._all()
+        self._ending = True
+        if self.courier.crew.stopping or self._failed:
+            return "unfinished"
+        return await self.ctx.database.commit(self._end)
+
+    def nudge(self) -> bool:
+        """Somebody has acted: wakes who rests, and starts what can go on now; False where this run is at its end."""
+        self.courier.pulse.beat()
+        if not self.courier.crew.stopping and not self._ending:
+            self._also(self._start_anew())
+        return not self._ending
+
+    async def _start_anew(self) -> None:
+        async def work(tx: AsyncConnection) -> tuple[AnnouncementRow, list[DeliveryRow]]:
+            return await existing(tx, self.row.id), await deliveries.of_digest(tx, self.row.digest)
+
+        row, rows = await self.ctx.database.commit(work)  # in turn with a fallback that is being made to lead
+        courier = self.courier
+        courier.leads, courier.led_since = row.leads or courier.approved.manifest.primary, row.led_since or courier.led_since
+        courier.pulse.beat()  # a person may have said who is to lead
+        self._start(rows)
+
+    def _start(self, rows: Sequence[DeliveryRow]) -> None:
+        """Everything at once, the search for who leads among it; none waits for another."""
+        left = [row for row in rows if DeliveryState(row.state) in _LEFT and row.id not in self.courier.carried]
+        for row in left:
+            if not self.courier.may_lead(row) or (self._leading and not self._leading.done() and self.courier.reference.done()):
+                self._also(self._delivered(row))
+        if self._leading is None or (left and (self._leading.done() or (self.courier.nobody_leads and self.courier.reference.done()))):
+            if self.courier.reference.done() and not self.courier.reference.result():
+                self.courier.reference = asyncio.get_running_loop().create_future()
+            self._leading = self._also(Lead(self.courier, self._also, self._delivered).find(rows))
+
+    def _also(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.ensure_future(self._guarded(work))
+        self._tasks.add(task)
+        return task
+
+    async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await work
+        except (NotApproved, NotOurs):  # nothing of this run may go on
+            self._end_it()
+            raise
+
+    async def _delivered(self, row: DeliveryRow) -> None:
+        self._look_at([await self.courier.deliver(row)])
+
+    def _look_at(self, rows: Sequence[DeliveryRow]) -> None:
+        """Sent means seen. It is begun once a post is whole, and at the end for what is not."""
+        for row in rows:
+            whole = row.state == DeliveryState.POSTED.value or row.id not in self.courier.carried
+            if row.posted_at and whole and not row.read_back and self._reader.begins(row):
+                self._also(self._reader.look(row))
+
+    async def _all(self) -> None:
+        """Lets everything come to its end. What failed stays as it is on disk, and the broadcast is run again."""
+        while self._tasks:
+            tasks, self._tasks = self._tasks, set()
+            await asyncio.wait(tasks)
+            for error in filter(None, (task.exception() for task in tasks if not task.cancelled())):
+                if isinstance(error, NotApproved | NotOurs):
+                    raise error
+                self._failed = True
+                log.error("delivery-failed", exc_info=error)
+
+    def _end_it(self) -> None:
+        self.courier.over = self._ending = True
+        self.courier.points_to(None)
+        self.courier.pulse.beat()
+
+    async def stopped(self) -> None:
+        """Nothing more is opened: who rests ends, and an answer that is due is waited for."""
+        self._end_it()
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _begin(self, tx: AsyncConnection) -> bool:
+        """Begins a term, and marks the announcement as being sent; from here on it cannot be cancelled."""
+        row, lease = await existing(tx, self.row.id, lock=True), self.courier.lease
+        manifest, now = self.courier.approved.manifest, iso(self.ctx.now)
+        if row.digest != self.row.digest or row.state not in _MAY_SEND or not await workers.may_take(tx, row.worker, lease.worker):
+            return False
+        first = row.state == AnnouncementState.APPROVED.value
+        if manifest.not_before > now or (first and manifest.not_after <= now):
+            return False
+        values = {"state": AnnouncementState.SENDING.value, "led_since": row.led_since or datetime.now(UTC)}
+        lease.term = await store.take(tx, row, lease.worker, **values)
+        if first:
+            data = {"people": list(self.courier.approved.people), "digest": row.digest}
+            about = {"incident": row.incident, "announcement": row.id}
+            await timeline.append(tx, self.ctx.now, "tocsin", "broadcast-begun", **about, data=data)
+        return True
+
+    async def _start_the_clock(self) -> None:
+        """Puts the follow-ups on the clock, in a moment: the pointers go first. Should it fail, the end does it."""
+        if await self.courier.referenced():
+            await asyncio.sleep(0.05)
+            async with self.ctx.database.write() as tx:
+                await self._first_post(tx)
+
+    async def _first_post(self, tx: AsyncConnection) -> None:
+        row = await store.incident(tx, self.courier.approved.manifest.incident.id)
+        assert row is not None
+        await follow_up.first_post(self.ctx, tx, row)
+
+    async def _end(self, tx: AsyncConnection) -> str:
+        """Sent, where every delivery is posted or left out; incomplete, where a person has to act; else it goes on and `sending` stays."""
+        row, lease = await existing(tx, self.row.id, lock=True), self.courier.lease
+        rows = await deliveries.of_digest(tx, row.digest)
+        if row.state != AnnouncementState.SENDING.value or (row.worker, row.term) != (lease.worker, lease.term):
+            return "elsewhere"
+        leading = next((d for d in rows if self.courier.may_lead(d) and d.destination == self.courier.leads), None)
+        if leading and leading.done:
+            await self._first_post(tx)
+        owed = await follow_ups.of_announcement(tx, row.id)
         if owed and any(delivery.done for delivery in rows):
             await follow_ups.change(tx, owed.id, state=FollowUpState.SENT.value)
-        if any(_goes_on(delivery, _primary(rows)) for delivery in rows):
+        led = leading is None or bool(leading.done) or leading.state == DeliveryState.SKIPPED.value
+        if any(DeliveryState(d.state) in UNDER_WAY and (led or self._is_first(d)) for d in rows):
             return "unfinished"
         state = AnnouncementState.SENT if all(DeliveryState(d.state) in FINAL for d in rows) else AnnouncementState.INCOMPLETE
-        if row.state == AnnouncementState.SENDING.value:
-            await store.change_announcement(tx, announcement, state=state.value, finished_at=ctx.now)
-            if state is AnnouncementState.INCOMPLETE:
-                await announce.tell(ctx, tx, "alarm", announcement, digest, again=True)
-            await timeline.append(tx, ctx.now, "tocsin", f"broadcast-{state.value}", incident=row.incident, announcement=announcement)
-    return state.value
+        await store.change_announcement(tx, row.id, state=state.value, finished_at=self.ctx.now, worker="")
+        if state is AnnouncementState.INCOMPLETE:
+            await announce.tell(self.ctx, tx, "alarm", row.id, row.digest, again=True)
+        await timeline.append(tx, self.ctx.now, "tocsin", f"broadcast-{state.value}", incident=row.incident, announcement=row.id)
+        return state.value
 
-
-async def _start_the_clock(incident: str) -> None:
-    """Puts the follow-ups on the clock, in a moment: the pointers go first. Should it fail, `end` does it."""
-    await asyncio.sleep(0.05)
-    async with House.ctx.database.write() as tx:
-        await _first_post(tx, incident)
-
-
-async def _first_post(tx: AsyncConnection, incident: str) -> None:
-    row = await store.incident(tx, incident)
-    assert row is not None
-    await follow_up.first_post(House.ctx, tx, row)
-
-
-async def _all(work: Iterable[Coroutine[Any, Any, Any]]) -> None:
-    """Lets everything come to its end. What failed stays as it is on disk, and the sweep runs the broadcast again."""
-    outcomes = await asyncio.gather(*work, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, NotApproved):
-            raise outcome
-        if isinstance(outcome, BaseException):
-            log.error("delivery-failed", exc_info=outcome)
-
-
-def _primary(rows: Iterable[DeliveryRow]) -> DeliveryRow | None:
-    return next((row for row in rows if row.role == Role.PRIMARY.value), None)
-
-
-def _permalink(rows: Iterable[DeliveryRow]) -> str:
-    """The primary's permalink, only where it is one of the approved platform and account."""
-    primary = _primary(rows)
-    destination = House.ctx.destinations.get(primary.destination) if primary else None
-    return primary.permalink if primary and destination and destination.adapter.owns(primary.permalink) else ""
-
-
-def _goes_on(row: DeliveryRow, primary: DeliveryRow | None) -> bool:
-    """Whether the program has work left with it: it is under way, and does not wait for a primary that waits for a person."""
-    led = primary is None or bool(primary.done) or primary.state == DeliveryState.SKIPPED.value
-    return DeliveryState(row.state) in UNDER_WAY and (led or row.role in {Role.PRIMARY.value, Role.PARTNER.value})
+    def _is_first(self, row: DeliveryRow) -> bool:
+        """Whether it waits for no other."""
+        return row.role == Role.PARTNER.value or (self.courier.may_lead(row) and row.destination == self.courier.leads)

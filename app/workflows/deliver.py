@@ -1,8 +1,8 @@
 """One delivery, from planned to posted: an attempt is on disk before its network call, and its outcome is named by the adapter.
 
 What may happen next is decided by `app.domain.delivery`; an unknown outcome is settled before anything is sent again
-(`app.workflows.unknown`). Nothing here raises an adapter's error. A task that is cancelled, or a process that ends, in the middle of a
-call leaves the attempt open: perhaps posted. Who carries the delivery next begins with that.
+(`app.workflows.unknown`), and who leads by `app.workflows.lead`. Nothing here raises an adapter's error. A task that is cancelled, or a
+process that ends, in the middle of a call leaves the attempt open: perhaps posted. Who carries the delivery next begins with that.
 """
 
 from __future__ import annotations
@@ -10,126 +10,174 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from weakref import WeakValueDictionary
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from adapters.contract import PERMALINK_SLOT, AdapterError, NeedsPerson, NotSent, OutcomeUnknown, Part, Receipt, Role
+from adapters.contract import PERMALINK_SLOT, AdapterError, NeedsOperator, NeedsPerson, NotSent, OutcomeUnknown, Part, Receipt, Role
 from app.domain.delivery import DeliveryState, Event, key
-from app.domain.manifest import Planned
+from app.domain.manifest import ManifestError, Planned
 from app.services.context import Context, Destination
 from app.services.verification import Approved, NotApproved, approved
 from app.store import deliveries
 from app.store.deliveries import DeliveryRow
-from app.workflows.ledger import WINDOW_CLOSED, Ledger, at
-from app.workflows.unknown import Inquiry, Outcome
+from app.workflows.crew import Crew, Pulse
+from app.workflows.lead import posted_after_all, step_down
+from app.workflows.ledger import Ask, Lease, Ledger, Outcome, at
+from app.workflows.unknown import Inquiry
 
 log = structlog.get_logger(__name__)
 
 VERIFIED_FOR = 5.0
 """Seconds for which the signatures count as just verified; before what is sent later they are verified again."""
 
+SENT_WITHIN = 5.0
+"""A process that stood still for longer between opening an attempt and its call does not send: another may have taken over."""
+
 SHORTEST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0
-
-
-@dataclass(slots=True, weakref_slot=True)
-class Turn:
-    """Whose turn it is with one delivery: one run carries it, and another that comes along wakes the first from its pause."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    nudged: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-@dataclass(slots=True)
-class Crew:
-    """What all couriers of a process share. Once it is `stopping`, no further attempt is opened."""
-
-    turns: WeakValueDictionary[str, Turn] = field(default_factory=WeakValueDictionary)
-    stopping: bool = False
-
-    def stop(self) -> None:
-        """Lets what is under way come to its end and wakes whoever waits."""
-        self.stopping = True
-        for turn in self.turns.values():
-            turn.nudged.set()
 
 
 @dataclass(slots=True)
 class Courier:
-    """Carries the deliveries of one approved manifest."""
+    """Carries the deliveries of one approved manifest, in one term.
+
+    `leads` is the destination that carries the full text. `reference` is the permalink of its first part, for which all others wait:
+    "" where there is nothing to point to, None where nobody leads yet and a person has to act.
+    """
 
     ctx: Context
     approved: Approved
+    lease: Lease
     crew: Crew = field(default_factory=Crew)
+    leads: str = ""
+    led_since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    promoting: bool = False  # another is being made to lead at this moment
+    pulse: Pulse = field(default_factory=Pulse)
+    reference: asyncio.Future[str | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    over: bool = False  # this run has ended: another carries it, or the signatures fell
+    carried: dict[str, asyncio.Event] = field(default_factory=dict)  # by delivery that has an errand now: set at its end
     ledger: Ledger = field(init=False)
     verified_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.ctx, self.approved.manifest)
+        self.ledger = Ledger(self.ctx, self.approved.manifest, self.approved.digest, self.lease)
+        self.leads = self.leads or self.approved.manifest.primary
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether the signatures were verified just now."""
-        return time.monotonic() - self.verified_at <= VERIFIED_FOR
-
-    async def deliver(self, row: DeliveryRow, permalink: str = "", first_part_only: bool = False) -> DeliveryRow:
+    async def deliver(self, row: DeliveryRow, first_part_only: bool = False) -> DeliveryRow:
         """Sends what is left of a delivery; comes back when it is posted, when only a person can help, or when the process stops.
 
-        Raises `NotApproved` where the signatures do not stand any more.
+        One that is being carried already is waited for. Raises `NotApproved` where the signatures do not stand any more, `NotOurs`
+        where another worker has taken over.
         """
-        turn = self.crew.turns.setdefault(row.id, Turn())
-        others = turn.lock.locked()
-        turn.nudged.set()
-        async with turn.lock:
-            row = await self.ledger.fresh(row.id) if others else row
-            return await _Errand(self, turn, self._planned(row), permalink, first_part_only).run(row)
+        if row.id in self.carried:
+            await self.carried[row.id].wait()
+            return await self.ledger.fresh(row.id)
+        self.carried[row.id] = asyncio.Event()
+        try:
+            return await _Errand(self, self.planned(row), first_part_only).run(row)
+        finally:
+            self.carried.pop(row.id).set()
 
-    def _planned(self, row: DeliveryRow) -> Planned:
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything further may be sent in this run."""
+        return not self.crew.stopping and not self.over
+
+    def may_lead(self, row: DeliveryRow) -> bool:
+        """Whether it is the primary's or a fallback's."""
+        return row.destination in self.approved.manifest.primaries and self.planned(row).full is not None
+
+    def planned(self, row: DeliveryRow) -> Planned:
+        """What was approved for a delivery. Raises `NotApproved`."""
         for planned in self.approved.manifest.destinations[row.position : row.position + 1]:
-            if (planned.id, planned.role.value, len(planned.rendering.parts)) == (row.destination, row.role, row.parts):
+            try:
+                parts = planned.said_as(Role(row.role)).parts
+            except (ManifestError, ValueError):
+                break
+            if planned.id == row.destination and len(parts) == row.parts:
                 return planned
         raise NotApproved(f"The delivery to {row.destination} is not as it was approved: the database was changed.")
 
+    def points_to(self, permalink: str | None) -> None:
+        """Lets all others go: the first part is posted, or (None) it will not be without a person."""
+        if not self.reference.done():
+            self.reference.set_result(permalink)
+            self.pulse.beat()
+
+    async def referenced(self) -> str | None:
+        """The permalink to point to, once that is decided."""
+        while not self.reference.done():  # it may be replaced by a new one meanwhile
+            await self.pulse.next.wait()
+        return self.reference.result()
+
+    @property
+    def nobody_leads(self) -> bool:
+        """Whether there is nothing yet that others could point to."""
+        return not self.reference.done() or self.reference.result() is None
+
+    async def rows(self) -> list[DeliveryRow]:
+        """All deliveries as they are now."""
+        async with self.ctx.database.read() as tx:
+            return await deliveries.of_digest(tx, self.approved.digest)
+
     async def verify_again(self) -> None:
         """Verifies the signatures where that was not done just now. Raises `NotApproved`."""
-        if not self.is_fresh:
+        if time.monotonic() - self.verified_at > VERIFIED_FOR:
             async with self.ctx.database.read() as tx:
                 self.approved = await approved(self.ctx, tx, self.approved.digest)
             self.verified_at = time.monotonic()
 
+    async def rest(self, row: DeliveryRow, seconds: float) -> DeliveryRow:
+        """Waits, unless the process stops or somebody changes the delivery; gives it as it is then."""
+        until = time.monotonic() + seconds
+        while self.goes_on and (left := until - time.monotonic()) > 0:
+            beat, fresh = self.pulse.next, await self.ledger.fresh(row.id)
+            if fresh.updated_at != row.updated_at:
+                return fresh
+            await self.pulse.wait(beat, left)
+        return row
+
 
 @dataclass(slots=True)
 class _Errand:
-    """One run with one delivery, while it is our turn."""
+    """One run with one delivery."""
 
     courier: Courier
-    turn: Turn
     planned: Planned
-    permalink: str
     first_part_only: bool
+    booked_for: float = 0.0  # the moment (monotonic) that it has in the budgets; 0: none
 
     async def run(self, row: DeliveryRow) -> DeliveryRow:
         destination = self._destination()
         if row.state == DeliveryState.SENDING.value:  # whoever opened this attempt is gone
-            row = await self._settle(row, Outcome(Event.LOST, "The program stopped before the answer came."))
+            never = destination is not None and not destination.adapter.limits.sends
+            gone = Outcome(Event.NOT_SENT if never else Event.LOST, "The program stopped before the answer came.")
+            row = await self.courier.ledger.settle(row, gone)
         if destination is None:
             problem = f"Destination {self.planned.id} is not configured as approved, or its credentials open another account."
-            return await self._settle(row, Outcome(Event.REFUSED, problem)) if row.state == DeliveryState.PLANNED.value else row
+            planned = row.state == DeliveryState.PLANNED.value
+            return await self.courier.ledger.settle(row, Outcome(Event.REFUSED, problem)) if planned else row
         tries = 0
-        while not self.courier.crew.stopping and self._is_mine(row):
+        while self._is_mine(row):
+            if self._waits(row):
+                row, go = await self._led(row)
+                if not go:
+                    break
+                continue
             before = row
             if row.state == DeliveryState.UNKNOWN.value:
-                row, outcome = await self._find_out(row, destination)
+                row, outcome = await self._find_out(row, destination, tries)
             else:
                 row, outcome = await self._try(row, destination, tries)
             if row.state == DeliveryState.UNKNOWN.value == before.state:
                 break  # a person has to look
+            if outcome.wait:
+                row = await self.courier.rest(row, outcome.wait)
             if outcome.event is Event.NOT_SENT:
-                row = await self._rest(row, outcome.wait or _back_off(tries))
-            tries = tries + 1 if row.done == before.done else 0
+                tries += 1
+            elif row.done != before.done:
+                tries = 0
         return row
 
     def _destination(self) -> Destination | None:
@@ -139,45 +187,81 @@ class _Errand:
         return found if as_approved and self.planned.id not in ctx.wrong_accounts else None
 
     def _is_mine(self, row: DeliveryRow) -> bool:
-        return row.state in {DeliveryState.PLANNED.value, DeliveryState.UNKNOWN.value} and not (self.first_part_only and row.done)
+        goes_on = row.state in {DeliveryState.PLANNED.value, DeliveryState.UNKNOWN.value}
+        return goes_on and self.courier.goes_on and not (self.first_part_only and row.done)
+
+    def _waits(self, row: DeliveryRow) -> bool:
+        """Whether another has to lead first."""
+        first = row.role == Role.PARTNER.value or self._leads(row)
+        return not first and row.state == DeliveryState.PLANNED.value and (self.courier.nobody_leads or self._late_primary(row))
+
+    def _leads(self, row: DeliveryRow) -> bool:
+        return row.role == Role.PRIMARY.value and row.destination == self.courier.leads
+
+    def _late_primary(self, row: DeliveryRow) -> bool:
+        return row.role == Role.PRIMARY.value and row.destination != self.courier.leads
+
+    async def _led(self, row: DeliveryRow) -> tuple[DeliveryRow, bool]:
+        """Waits for the permalink to point to, or until it leads itself; whether there is one, or none is needed."""
+        while not self.courier.reference.done():
+            await self.courier.pulse.next.wait()
+            if self._leads(row):
+                return row, True
+        if self.courier.nobody_leads:
+            return row, False
+        if row.destination not in self.courier.approved.manifest.primaries:
+            return row, True
+        row = await self.courier.ledger.fresh(row.id)  # its role may have changed meanwhile
+        return (await step_down(self.courier.ledger, row, self.planned) if self._late_primary(row) else row), True
 
     async def _try(self, row: DeliveryRow, destination: Destination, tries: int) -> tuple[DeliveryRow, Outcome]:
         """One attempt at the next part, if nothing stands against it."""
-        ledger = self.courier.ledger
-        await self.courier.verify_again()
+        ledger, limits = self.courier.ledger, destination.adapter.limits
+        if (left := self.booked_for - time.monotonic()) > 0:
+            return row, Outcome(Event.STARTED, wait=left)  # somebody woke it before its moment
         part, reply_to = await self._next(row, destination)
         if PERMALINK_SLOT in part.text + part.standalone:
             return await self._told(row, Outcome(Event.REFUSED, "There is no permalink that it could point to."))
-        if ledger.closes_within(0):
-            return await self._told(row, Outcome(Event.REFUSED, WINDOW_CLOSED))
-        row, ours = await ledger.open(row)
-        if not ours:
-            return row, Outcome(Event.STARTED)
-        outcome = await _publish(destination, part, key(row.id, row.done), reply_to)
-        return await self._told(row, self._timed(outcome, tries))
+        async with self.courier.crew.one_request(f"{self.planned.platform}:{self.planned.account}", limits):
+            await self.courier.verify_again()
+            since = time.monotonic()
+            opening = await ledger.open(ask := Ask(row, limits, self.booked_for > 0))
+            row, self.booked_for = opening.row, (self.booked_for or since + opening.wait) if opening.booked else 0.0
+            if not opening.ours:
+                return row, Outcome(Event.STARTED, wait=opening.wait or None)
+            if time.monotonic() - since > SENT_WITHIN:
+                return await self._told(row, self._timed(Outcome(Event.NOT_SENT, "The program stood still before it could send."), tries))
+            outcome = await _publish(destination, part, key(row.id, row.done), reply_to)
+        if outcome.receipt and not row.done and self._leads(row) and not self.courier.promoting:
+            self.courier.points_to(outcome.receipt.permalink)  # first, so that the receipt and all attempts at pointers share a transaction
+        return await self._told(row, self._timed(outcome, tries), ask.buckets[0])
 
-    async def _find_out(self, row: DeliveryRow, destination: Destination) -> tuple[DeliveryRow, Outcome]:
+    async def _find_out(self, row: DeliveryRow, destination: Destination, tries: int) -> tuple[DeliveryRow, Outcome]:
         async def pause(seconds: float) -> bool:
-            same = seconds <= 0 or (await self._rest(row, seconds)).updated_at == row.updated_at
-            return same and not self.courier.crew.stopping
+            same = seconds <= 0 or (await self.courier.rest(row, seconds)).updated_at == row.updated_at
+            return same and self.courier.goes_on
 
+        if row.role == Role.POINTER.value and await self.courier.referenced() is None:
+            return row, Outcome(Event.LOST)
         part, _ = await self._next(row, destination)
         if PERMALINK_SLOT in part.text:
             return row, Outcome(Event.LOST)  # what was sent then cannot be told now, so nobody can look for it
         outcome = await Inquiry(self.courier.ctx, self.planned, destination, row, part).settle(pause)
-        if outcome.event is Event.LOST and (self.courier.crew.stopping or outcome.problem == row.problem):
+        if outcome.event is Event.LOST and (not self.courier.goes_on or outcome.problem == row.problem):
             return row, outcome
-        return await self._told(row, outcome)
+        return await self._told(row, self._timed(outcome, tries))
 
     async def _next(self, row: DeliveryRow, destination: Destination) -> tuple[Part, Receipt | None]:
         """The next part with its slot filled, and the post that it replies to."""
-        reply_to, first = self.planned.reply_to, ""
+        role = Role(row.role)
+        reply_to, link = self.planned.reply_to if role is self.planned.role else None, ""
         if row.done:
-            first = row.permalink if destination.adapter.owns(row.permalink) else ""
+            link = row.permalink if destination.adapter.owns(row.permalink) else ""
             async with self.courier.ctx.database.read() as tx:
                 reply_to = await deliveries.last_receipt(tx, row.id)
-        link = self.permalink if self.planned.role is Role.POINTER else first
-        part = self.planned.rendering.parts[row.done]
+        if role is Role.POINTER:
+            link = "" if self.courier.nobody_leads else self.courier.reference.result() or ""
+        part = self.planned.said_as(role).parts[row.done]
         return part.filled(link) if link else part, reply_to if destination.adapter.limits.replies else None
 
     def _timed(self, outcome: Outcome, tries: int) -> Outcome:
@@ -190,26 +274,11 @@ class _Errand:
         due = self.courier.ctx.now + timedelta(seconds=wait)
         return replace(outcome, wait=wait, problem=f"{outcome.problem} Next try at {at(due)}.")
 
-    async def _told(self, row: DeliveryRow, outcome: Outcome) -> tuple[DeliveryRow, Outcome]:
-        return await self._settle(row, outcome), outcome
-
-    async def _settle(self, row: DeliveryRow, outcome: Outcome) -> DeliveryRow:
-        return await self.courier.ledger.settle(row, outcome.event, receipt=outcome.receipt, problem=outcome.problem)
-
-    async def _rest(self, row: DeliveryRow, seconds: float) -> DeliveryRow:
-        """Waits, unless the process stops or somebody changes the delivery; gives it as it is then."""
-        clock = asyncio.get_running_loop().time
-        until = clock() + seconds
-        while True:
-            self.turn.nudged.clear()
-            if self.courier.crew.stopping or clock() >= until:
-                return row
-            fresh = await self.courier.ledger.fresh(row.id)
-            if fresh.updated_at != row.updated_at:
-                return fresh
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
-                    await self.turn.nudged.wait()
+    async def _told(self, row: DeliveryRow, outcome: Outcome, bucket: str = "") -> tuple[DeliveryRow, Outcome]:
+        changed = await self.courier.ledger.settle(row, outcome, bucket)
+        if outcome.receipt and changed.done and not row.done and self._late_primary(changed):
+            changed = await posted_after_all(self.courier.ledger, changed, self.courier.leads)
+        return changed, outcome
 
 
 async def _publish(destination: Destination, part: Part, name: str, reply_to: Receipt | None) -> Outcome:
@@ -217,19 +286,19 @@ async def _publish(destination: Destination, part: Part, name: str, reply_to: Re
     try:
         receipt = await destination.adapter.publish(part, name, reply_to)
     except NotSent as error:
-        return Outcome(Event.NOT_SENT, str(error), wait=error.retry_after)
+        return Outcome(Event.NOT_SENT, str(error), wait=error.retry_after, closes=error.retry_after or 0.0)
     except NeedsPerson as error:
         return Outcome(Event.HANDED_OVER, str(error))
     except OutcomeUnknown as error:
         return Outcome(Event.LOST, str(error))
     except AdapterError as error:
-        return Outcome(Event.REFUSED, str(error))
+        return Outcome(Event.REFUSED, str(error), pauses=isinstance(error, NeedsOperator))
     except Exception as error:  # an adapter's bug says nothing about what the platform did
         log.exception("adapter-failed", destination=destination.id)
         return Outcome(Event.LOST, f"The adapter failed: {type(error).__name__}.")
     if receipt.permalink and not destination.adapter.owns(receipt.permalink):
         return Outcome(Event.LOST, f"{destination.id} gave back a permalink that is not on the approved account.")
-    return Outcome(Event.POSTED, receipt=receipt)
+    return Outcome(Event.POSTED, receipt=receipt, closes=receipt.rest)
 
 
 def _back_off(tries: int) -> float:

@@ -1,11 +1,15 @@
 """What the couriers write: an attempt before its network call, its outcome after it, each with its line in the record.
 
-A database that cannot be written (locked, full) is asked again until it can be: the outcome of a post that was made must not be
-forgotten. Should the process end before that, the attempt is open on disk, and the next process looks or asks before it sends.
+An attempt is opened only in the worker's own term and where nothing stands against it: no hold, no platform that asks to wait, no
+budget that is used up. What comes at the same moment is written together. A database that cannot be written (locked, full, away) is
+asked again until it can be: the outcome of a post that was made must not be forgotten. Should the process end before that, the attempt
+is open on disk, and the next worker looks or asks before it sends.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,69 +17,236 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from adapters.contract import Receipt
-from app.domain.delivery import Event
+from adapters.contract import Limits, Receipt, Role
+from app.domain.delivery import FINAL, DeliveryState, Event
 from app.domain.manifest import Manifest
+from app.services import announce
 from app.services.context import Context
-from app.store import deliveries, timeline
-from app.store.database import UNUSABLE, Bulk
+from app.store import announcements, budgets, deliveries, holds, timeline
+from app.store.database import UNUSABLE, Bulk, Work, in_turn
 from app.store.deliveries import Change, DeliveryRow, Overtaken, PostedAlready
+from app.store.holds import Hold
 from app.store.tables import moment
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 Item = TypeVar("Item")
 
+LATE_FOR = 60  # looks, a second apart
+SECOND = "It was posted a second time, as an earlier attempt came through after all:"
+ANOTHER_LEADS = 0.5  # seconds until one that leads no more looks again
 WINDOW_CLOSED = "The approved send window has closed. Revise to send it late."
 
 
-class WindowClosed(Exception):
-    """Nothing may be sent any more."""
+@dataclass(slots=True)
+class Lease:
+    """A worker's term over an announcement; term 0 until it has begun."""
+
+    announcement: str
+    worker: str
+    term: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What became of the wish to open an attempt: only where it is `ours` the call may follow; else wait, or see the row."""
+
+    row: DeliveryRow
+    ours: bool = False
+    wait: float = 0.0  # seconds; with `booked` the moment after them is reserved
+    booked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The wish to open an attempt; `booked` where its moment in the budgets has come."""
+
+    row: DeliveryRow
+    limits: Limits
+    booked: bool = False
+
+    @property
+    def buckets(self) -> list[str]:
+        """See `budgets.closable`."""
+        return budgets.closable(self.limits, self.row.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a try, and when the next may follow.
+
+    `wait` is in seconds; `closes` says for how many of them the platform wants no post at all, by anybody who shares its budget. With
+    `pauses` nothing is sent to the destination until a person has mended it.
+    """
+
+    event: Event
+    problem: str = ""
+    receipt: Receipt | None = None
+    wait: float | None = None
+    closes: float = 0.0
+    pauses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    row: DeliveryRow
+    outcome: Outcome
+    bucket: str
+
+    @property
+    def change(self) -> Change:
+        return Change(self.row, self.outcome.event, self.outcome.receipt, self.outcome.problem)
+
+
+class Stopped(Exception):
+    """Nothing may be sent there: `event` and the message are what becomes of the delivery."""
+
+    def __init__(self, event: Event, why: str) -> None:
+        super().__init__(why)
+        self.event = event
+
+
+class NotOurs(Exception):
+    """Another worker's term, or another destination leads."""
+
+
+class Wait(Exception):
+    """Not yet."""
+
+    def __init__(self, seconds: float, booked: bool) -> None:
+        super().__init__(f"{seconds:g} s")
+        self.seconds, self.booked = seconds, booked
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Writes for the deliveries of one manifest; what comes at the same moment is written together."""
+    """Writes for the deliveries of one manifest, in one term."""
 
     ctx: Context
     manifest: Manifest
+    digest: str
+    lease: Lease
 
-    async def open(self, row: DeliveryRow) -> tuple[DeliveryRow, bool]:
-        """Opens an attempt. Gives the delivery as it is then, and whether the attempt is ours: only then the call may follow."""
+    async def open(self, ask: Ask) -> Opening:
+        """Opens an attempt if nothing stands against it; `NotOurs` where the term is over."""
         try:
-            return await self._written(self._open_all, row), True
+            return Opening(await self._written(self._open_all, ask), ours=True)
+        except Wait as wait:
+            return Opening(ask.row, wait=wait.seconds, booked=wait.booked)
         except Overtaken:
-            return await self.fresh(row.id), False
-        except (WindowClosed, PostedAlready) as error:
-            return await self.settle(row, Event.REFUSED, problem=str(error)), False
+            return Opening(await self.fresh(ask.row.id))
+        except PostedAlready as error:
+            return Opening(await self.settle(ask.row, Outcome(Event.REFUSED, str(error))))
+        except Stopped as stop:
+            return Opening(await self.settle(ask.row, Outcome(stop.event, str(stop))))
 
-    async def settle(self, row: DeliveryRow, event: Event, *, receipt: Receipt | None = None, problem: str = "") -> DeliveryRow:
-        """Records an outcome; where somebody else was faster, gives the delivery as they left it."""
+    async def settle(self, row: DeliveryRow, outcome: Outcome, bucket: str = "") -> DeliveryRow:
+        """Records an outcome; where somebody else was faster, gives the delivery as they left it, and a receipt is not lost."""
         try:
-            return await self._written(self._settle_all, Change(row, event, receipt, problem))
+            return await self._written(self._settle_all, _Told(row, outcome, bucket))
         except Overtaken:
-            return await self.fresh(row.id)
+            return await self.came_late(row, outcome.receipt) if outcome.receipt else await self.fresh(row.id)
 
-    async def _open_all(self, tx: AsyncConnection, rows: Sequence[DeliveryRow]) -> Sequence[DeliveryRow | Exception]:
+    async def came_late(self, row: DeliveryRow, receipt: Receipt) -> DeliveryRow:
+        """Takes the receipt of an attempt that somebody else has taken over meanwhile. What shows as a second post is told."""
+        for _ in range(LATE_FOR):
+            fresh = await self.fresh(row.id)
+            if fresh.done > row.done or DeliveryState(fresh.state) in FINAL or fresh.role != row.role:
+                async with self.ctx.database.read() as tx:
+                    known = await deliveries.receipt_of(tx, row.id, row.done)
+                return fresh if known == receipt else await self.alarm(fresh, "posted-besides", f"{SECOND} {_where(receipt)}")
+            if fresh.state == DeliveryState.SENDING.value:  # another attempt is under way: wait for what becomes of it
+                await asyncio.sleep(1)
+                continue
+            with contextlib.suppress(Overtaken):
+                return await self._written(self._settle_all, _Told(fresh, Outcome(Event.CAME_LATE, receipt=receipt), ""))
+        return await self.alarm(await self.fresh(row.id), "posted-besides", f"{SECOND} {_where(receipt)}")
+
+    async def alarm(self, row: DeliveryRow, event: str, problem: str) -> DeliveryRow:
+        """Shows something at a delivery that a person should see, and alarms the team."""
+
+        async def work(tx: AsyncConnection) -> DeliveryRow:
+            changed = await deliveries.remark(tx, row, problem, self.ctx.now)
+            await self.tell(tx, event, {"delivery": row.id, "destination": row.destination, "problem": problem})
+            return changed
+
+        return await self.write(work)
+
+    async def write(self, work: Work[T]) -> T:
+        """Runs `work` in a transaction, as soon as the database can be written."""
+        return await self._written(in_turn, work)
+
+    async def tell(self, tx: AsyncConnection, event: str, data: dict[str, object]) -> None:
+        """Puts it on the record, and alarms the team."""
+        where = {"incident": self.manifest.incident.id, "announcement": self.manifest.announcement}
+        await timeline.append(tx, self.ctx.now, "tocsin", event, **where, data=data)
+        await announce.tell(self.ctx, tx, "alarm", self.manifest.announcement, self.digest, again=True)
+
+    async def must_be_ours(self, tx: AsyncConnection) -> str:
+        """Which destination leads, by the database; raises `NotOurs` where this term is over."""
+        if not (leads := await self._is_ours(tx)):
+            raise NotOurs("Another worker carries it.")
+        return leads[0] or self.manifest.primary
+
+    async def _is_ours(self, tx: AsyncConnection) -> tuple[str, ...]:
+        """Which destination leads by the database, where this is our term; else nothing."""
+        leads = await announcements.in_term(tx, self.lease.announcement, self.lease.worker, self.lease.term)
+        return () if leads is None else (leads,)
+
+    async def _open_all(self, tx: AsyncConnection, asks: Sequence[Ask]) -> Sequence[DeliveryRow | Exception]:
+        told: dict[str, DeliveryRow | Exception] = {}
+        try:
+            leads = await self.must_be_ours(tx)
+        except NotOurs as error:
+            return [error for _ in asks]
+        held = await holds.standing(tx, {ask.row.destination for ask in asks})
+        closed = await budgets.closed(tx, sorted({bucket for ask in asks for bucket in ask.buckets}))
+        for ask in asks:
+            if against := self._against(ask, leads, held, closed):
+                told[ask.row.id] = against
+        free = [ask for ask in asks if ask.row.id not in told]
+        waits = await budgets.book(tx, [() if ask.booked else ask.limits.paces for ask in free])
+        told |= {ask.row.id: Wait(wait, booked=True) for ask, wait in zip(free, waits, strict=True) if wait > 0}
+        ready = [ask.row for ask in free if ask.row.id not in told]
+        started = await deliveries.start_all(tx, ready, self.lease.worker, self.ctx.now) if ready else []
+        told |= {row.id: result for row, result in zip(ready, started, strict=True)}
+        return [told[ask.row.id] for ask in asks]
+
+    def _against(self, ask: Ask, leads: str, held: dict[str, Hold], closed: dict[str, float]) -> Exception | None:
+        row, hold = ask.row, held.get(ask.row.destination)
+        if row.role == Role.PRIMARY.value and row.destination != leads:
+            return Wait(ANOTHER_LEADS, ask.booked)
         if self.closes_within(0):
-            return [WindowClosed(WINDOW_CLOSED) for _ in rows]
-        return await deliveries.start_all(tx, rows, self.ctx.runner, self.ctx.now)
+            return Stopped(Event.REFUSED, WINDOW_CLOSED)
+        if hold and hold.kind == "excluded":
+            return Stopped(Event.SKIPPED, left_out(hold))
+        if hold:
+            return Stopped(Event.REFUSED, f"{row.destination} is paused since {at(hold.at)}. {hold.why} Once it is mended, retry.")
+        wait = max((closed.get(bucket, 0.0) for bucket in ask.buckets), default=0.0)
+        return Wait(wait, ask.booked) if wait else None
 
-    async def _settle_all(self, tx: AsyncConnection, changes: Sequence[Change]) -> Sequence[DeliveryRow | Exception]:
-        told = await deliveries.settle_all(tx, changes, self.ctx.now)
-        for change, changed in zip(changes, told, strict=True):
-            if isinstance(changed, DeliveryRow):
-                await self._record(tx, change, changed)
-        return told
+    async def _settle_all(self, tx: AsyncConnection, items: Sequence[_Told]) -> Sequence[DeliveryRow | Exception]:
+        """In another worker's term only a late receipt counts: the attempt that is open may be another one by now."""
+        kept = items if await self._is_ours(tx) else [item for item in items if item.outcome.event is Event.CAME_LATE]
+        told = await deliveries.settle_all(tx, [item.change for item in kept], self.ctx.now) if kept else []
+        done = [(item, changed) for item, changed in zip(kept, told, strict=True) if isinstance(changed, DeliveryRow)]
+        await timeline.append_all(tx, self.ctx.now, [self._fact(item, changed) for item, changed in done])
+        for item, changed in done:
+            if item.outcome.closes and item.bucket:
+                await budgets.close(tx, item.bucket, item.outcome.closes)
+            if item.outcome.pauses:
+                await holds.put(tx, Hold(changed.destination, "paused", changed.problem, "tocsin", self.ctx.now))
+        results = {id(item): result for item, result in zip(kept, told, strict=True)}
+        return [results.get(id(item)) or Overtaken("Another worker carries it.") for item in items]
 
-    async def _record(self, tx: AsyncConnection, change: Change, changed: DeliveryRow) -> None:
-        row, receipt = change.row, change.receipt
+    def _fact(self, item: _Told, changed: DeliveryRow) -> timeline.Fact:
+        row, receipt = item.row, item.outcome.receipt
         data: dict[str, object] = {"delivery": row.id, "destination": row.destination, "role": row.role, "part": row.done}
-        data |= {"state": changed.state, "problem": change.problem} | ({"permalink": receipt.permalink} if receipt else {})
-        about = {"incident": self.manifest.incident.id, "announcement": self.manifest.announcement}
-        await timeline.append(tx, self.ctx.now, "tocsin", f"delivery-{change.event.value}", **about, data=data)
+        data |= {"state": changed.state, "problem": changed.problem} | ({"permalink": receipt.permalink} if receipt else {})
+        return timeline.Fact("tocsin", f"delivery-{item.outcome.event.value}", self.manifest.incident.id, self.manifest.announcement, data)
 
     async def fresh(self, delivery_id: str) -> DeliveryRow:
         """The delivery as it is now."""
@@ -89,20 +260,30 @@ class Ledger:
         closes = moment(self.manifest.not_after)
         return closes is not None and (closes - self.ctx.now).total_seconds() <= seconds
 
-    async def _written(self, bulk: Bulk[Item, DeliveryRow], item: Item) -> DeliveryRow:
-        def told(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            log.error("not-recorded-yet", what=_named(item), tries=state.attempt_number, problem=str(getattr(error, "orig", error)))
-
-        retrying = AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5), before_sleep=told)
+    async def _written(self, bulk: Bulk[Item, T], item: Item) -> T:
+        try:
+            return await self.ctx.database.commit_each(bulk, item)
+        except UNUSABLE as error:
+            log.error("not-recorded-yet", what=_named(item), problem=str(error.orig))
+        retrying = AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5))
         return await retrying(self.ctx.database.commit_each, bulk, item)
 
 
 def _named(item: object) -> str:
     """What a log should keep of it, should the database never take it."""
-    if isinstance(item, Change):
-        return f"{item.event.value} {item.row.destination} {item.receipt.permalink if item.receipt else ''}".rstrip()
-    return f"attempt of {item.destination}" if isinstance(item, DeliveryRow) else ""
+    if isinstance(item, _Told):
+        receipt = item.outcome.receipt
+        return f"{item.outcome.event.value} {item.row.destination} {receipt.permalink if receipt else ''}".rstrip()
+    return f"attempt of {item.row.destination}" if isinstance(item, Ask) else ""
+
+
+def _where(receipt: Receipt) -> str:
+    return receipt.permalink or receipt.remote_id
+
+
+def left_out(hold: Hold) -> str:
+    """Why nothing is sent to an excluded destination."""
+    return f"Left out: {hold.by} excluded {hold.destination} at {at(hold.at)}. {hold.why}".rstrip()
 
 
 def at(moment_: datetime) -> str:

@@ -1,52 +1,84 @@
-"""Sent means seen: each post is looked at as a logged-out reader would see it, and what differs is shown and alarms the team."""
+"""Sent means seen: each post is looked at as a logged-out reader would see it, and what differs is shown and alarms the team.
+
+It comes a moment after the post and a few at a time, so that it never delays the fan-out.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Literal
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Adapter, AdapterError, Part, ReadBack, Receipt, Role
-from app.domain.manifest import Manifest
 from app.services import announce
 from app.services.context import Context
 from app.store import deliveries, timeline
 from app.store.deliveries import DeliveryRow
+from app.workflows.deliver import Courier
 
 log = structlog.get_logger(__name__)
 
 TRIES = 3
 PAUSE = 0.5
+AFTER = 0.3
 _WORST: tuple[Literal["missing", "altered", "not_possible", "seen"], ...] = ("missing", "altered", "not_possible", "seen")
 
 
-async def look(ctx: Context, manifest: Manifest, row: DeliveryRow, permalink: str) -> None:
-    """Reads every posted part of a delivery back, finishes what was configured (a pin, a crosspost), and records the worst sight."""
-    planned, destination = manifest.destinations[row.position], ctx.destinations.get(row.destination)
-    if destination is None:
-        return
-    async with ctx.database.read() as tx:
-        receipts = {a.part: Receipt(a.remote_id, a.permalink) for a in await deliveries.attempts_of(tx, [row.id]) if a.state == "posted"}
-    if not receipts:
-        return
-    filling = permalink if planned.role is Role.POINTER else row.permalink
-    extra = await _finish(destination.adapter, receipts.get(0))
-    parts = [(planned.rendering.parts[number].filled(filling), receipt) for number, receipt in sorted(receipts.items())]
-    sights = await asyncio.gather(*(_read(destination.adapter, part, receipt) for part, receipt in parts))
-    worst = min(sights, key=lambda sight: _WORST.index(sight.state))
-    detail = " ".join(filter(None, (worst.detail, extra)))
+class Reader:
+    """Looks at the posts of one broadcast."""
 
-    async def work(tx: AsyncConnection) -> None:
-        await deliveries.set_read_back(tx, row.id, worst.state, detail, ctx.now)
-        data = {"delivery": row.id, "destination": row.destination, "state": worst.state, "detail": detail}
-        where = {"incident": manifest.incident.id, "announcement": manifest.announcement}
-        await timeline.append(tx, ctx.now, "tocsin", f"read-back-{worst.state}", **where, data=data)
-        if worst.state in {"missing", "altered"}:
-            await announce.tell(ctx, tx, "alarm", manifest.announcement, row.digest, again=True)
+    def __init__(self, ctx: Context, courier: Courier) -> None:
+        self.ctx, self.courier = ctx, courier
+        self._begun: set[str] = set()
 
-    await ctx.database.commit(work)
+    def begins(self, row: DeliveryRow) -> bool:
+        """Whether this delivery is to be looked at now; true once."""
+        new = row.id not in self._begun
+        self._begun.add(row.id)
+        return new
+
+    async def look(self, row: DeliveryRow) -> None:
+        """Reads every posted part of a delivery back, finishes what was configured (a pin, a crosspost), and records the worst sight."""
+        await asyncio.sleep(AFTER)
+        async with self.courier.crew.looks:
+            destination, receipts = self.ctx.destinations.get(row.destination), await self._receipts(row)
+            if destination is None or not receipts:
+                return
+            said = self.courier.planned(row).said_as(Role(row.role)).parts
+            parts = [(said[number].filled(self._link(row)), receipt) for number, receipt in sorted(receipts.items())]
+            extra = await _finish(destination.adapter, receipts.get(0))
+            sights = await asyncio.gather(*(_read(destination.adapter, part, receipt) for part, receipt in parts))
+        worst = min(sights, key=lambda sight: _WORST.index(sight.state))
+        sight = ReadBack(worst.state, " ".join(filter(None, (worst.detail, extra))))
+        await self.ctx.database.commit_each(self._record_all, (row, sight))
+
+    def _link(self, row: DeliveryRow) -> str:
+        if row.role != Role.POINTER.value:
+            return row.permalink
+        return "" if self.courier.nobody_leads else self.courier.reference.result() or ""
+
+    async def _receipts(self, row: DeliveryRow) -> dict[int, Receipt]:
+        """By part; of a delivery of one part its row tells it."""
+        if row.parts == 1:
+            return {0: Receipt(row.remote_id, row.permalink)}
+        async with self.ctx.database.read() as tx:
+            tried = await deliveries.attempts_of(tx, row.digest, row.id)
+        return {a.part: Receipt(a.remote_id, a.permalink) for a in tried if a.state == "posted"}
+
+    async def _record_all(self, tx: AsyncConnection, seen: Sequence[tuple[DeliveryRow, ReadBack]]) -> list[bool]:
+        manifest = self.courier.approved.manifest
+        await deliveries.set_read_back(tx, [(row.id, sight) for row, sight in seen], self.ctx.now)
+        facts = []
+        for row, sight in seen:
+            data = {"delivery": row.id, "destination": row.destination, "state": sight.state, "detail": sight.detail}
+            facts.append(timeline.Fact("tocsin", f"read-back-{sight.state}", manifest.incident.id, manifest.announcement, data))
+        await timeline.append_all(tx, self.ctx.now, facts)
+        if any(sight.state in {"missing", "altered"} for _, sight in seen):
+            await announce.tell(self.ctx, tx, "alarm", manifest.announcement, self.courier.approved.digest, again=True)
+        return [True for _ in seen]
 
 
 async def _read(adapter: Adapter, part: Part, receipt: Receipt) -> ReadBack:

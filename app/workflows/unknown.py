@@ -19,6 +19,7 @@ from app.domain.manifest import Planned
 from app.services.context import Context, Destination
 from app.store import deliveries
 from app.store.deliveries import AttemptRow, DeliveryRow
+from app.workflows.ledger import Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -31,26 +32,13 @@ LATEST_ANSWER = timedelta(seconds=20)
 CLOCKS_APART = timedelta(minutes=5)
 """How far our clock may be ahead of a platform's (X, for one, refuses a signature that is further off)."""
 
-KEY_LASTS = timedelta(minutes=30)
-"""How long after its first use a key is trusted to give the first post back. Mastodon keeps one for an hour."""
-
-SEND_AGAIN, AGAIN_AFTER = "send-again", timedelta(minutes=2)
+RESEND = "resend"
 """What two people may have approved for a pointer that nobody can look for, in place of asking a person."""
 
 LOOK_FOR, LONGEST_PAUSE = 90.0, 15.0  # seconds until a person is asked, and between two looks
 
 Pause = Callable[[float], Awaitable[bool]]
 """Waits so many seconds; False as soon as there is no use in going on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a try; `wait` is how many seconds the platform wants before the next."""
-
-    event: Event
-    problem: str = ""
-    receipt: Receipt | None = None
-    wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +58,22 @@ class Inquiry:
             first = await deliveries.first_attempt_at(tx, self.row.id, self.row.done)
         assert attempt is not None
         assert first is not None
-        how = self.destination.adapter.limits.reconcile
-        if how is Reconcile.KEY and _now() - first < KEY_LASTS:
+        limits = self.destination.adapter.limits
+        if limits.key_lasts and timedelta() <= _now() - first < timedelta(seconds=limits.key_lasts):
             return Outcome(Event.NOT_SENT, "No usable answer came; it is sent again under the same key, which the platform posts once.")
-        if how is Reconcile.NOBODY:
+        if limits.reconcile is not Reconcile.LOOKUP:
             return await self._without_looking(attempt, pause)
         return await self._look(attempt, pause)
 
     async def _without_looking(self, attempt: AttemptRow, pause: Pause) -> Outcome:
-        if self.planned.on_unknown != SEND_AGAIN or self.planned.role is not Role.POINTER:
+        if self.planned.on_unknown != RESEND or self.row.role != Role.POINTER.value:
             return self._ask("")
-        due = attempt.started_at + AGAIN_AFTER
+        due = attempt.started_at + timedelta(seconds=self.planned.resend_after)
         if not await pause((due - _now()).total_seconds()) or _now() < due:
             return self._ask("")
-        return Outcome(Event.NOT_SENT, "No usable answer came; it is sent again, as approved for this pointer.")
+        return Outcome(
+            Event.NOT_SENT, f"No usable answer came; it is sent again after {self.planned.resend_after} s, as approved for this pointer."
+        )
 
     async def _look(self, attempt: AttemptRow, pause: Pause) -> Outcome:
         settle = timedelta(seconds=self.destination.adapter.limits.settle)
@@ -122,8 +112,9 @@ class Inquiry:
         return Outcome(Event.POSTED, receipt=receipt)
 
     def _ask(self, trouble: str) -> Outcome:
+        with_url = " with its URL" if self.destination.adapter.limits.permalinks else ""
         advice = (
-            f"Look at {self.destination.id} yourself: if the post is there, mark it as posted with its URL; "
+            f"Look at {self.destination.id} yourself: if the post is there, mark it as posted{with_url}; "
             "if it is not, retry it and say that you looked."
         )
         before = self.row.problem.removesuffix(advice).strip()

@@ -96,6 +96,7 @@ async def bench(request: pytest.FixtureRequest, running: Running, caplog: pytest
     yield one
     for adapter in one.opened:
         await adapter.aclose()
+    assert not adapters.http._OPEN, "every adapter is closed, and its connections are still open"
     if case.platform == BannerStandIn.name and stand_in:
         await stand_in.stop()
     for record in caplog.get_records("call"):
@@ -106,7 +107,6 @@ async def bench(request: pytest.FixtureRequest, running: Running, caplog: pytest
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shortens every wait for an answer to half a second."""
-    monkeypatch.setattr(adapters.http.under_way.__wrapped__, "__defaults__", (0.5,))  # type: ignore[attr-defined]
     for name, module in sys.modules.items():
         if name.startswith("adapters.") and hasattr(module, "TOTAL_TIMEOUT"):
             monkeypatch.setattr(module, "TOTAL_TIMEOUT", 0.5)

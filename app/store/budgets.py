@@ -1,0 +1,85 @@
+"""How many posts a platform lets through, kept in one place for all workers: a bucket is a virtual schedule (GCRA, ITU-T I.371).
+
+Whoever wants to post books the next free moment and waits for it; so nobody asks twice, and nobody pushes in. A moment that is
+booked and not used is lost. Where the platform itself says to wait, the bucket is closed for so long. Times are the database's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import insert as on_postgres
+from sqlalchemy.dialects.sqlite import insert as on_sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.contract import Limits, Pace
+from app.store.tables import budgets
+
+
+async def clock(tx: AsyncConnection) -> float:
+    """Unix seconds: of the server where several workers share one, whose own clocks may differ."""
+    if tx.dialect.name == "postgresql":
+        return float(await tx.scalar(text("SELECT extract(epoch FROM clock_timestamp())::float8")) or 0)
+    return time.time()
+
+
+async def book(tx: AsyncConnection, wanted: Sequence[Sequence[Pace]]) -> list[float]:
+    """For each post, with the paces that it has to keep: the seconds until its moment (0: now)."""
+    names = sorted({_name(pace) for paces in wanted for pace in paces})
+    if not names:
+        return [0.0 for _ in wanted]
+    await _known(tx, names)
+    query = select(budgets.c.bucket, budgets.c.booked_to).where(budgets.c.bucket.in_(names)).order_by(budgets.c.bucket).with_for_update()
+    booked: dict[str, float] = {row.bucket: row.booked_to for row in (await tx.execute(query)).all()}
+    now, waits = await clock(tx), []
+    for paces in wanted:
+        moment = max([now, *(_moment(pace, booked[_name(pace)]) for pace in paces)])
+        for pace in paces:
+            booked[_name(pace)] = max(booked[_name(pace)], moment) + pace.seconds / pace.posts
+        waits.append(moment - now)
+    values = [{"of": bucket, "to": to} for bucket, to in booked.items()]
+    await tx.execute(update(budgets).where(budgets.c.bucket == bindparam("of")).values(booked_to=bindparam("to")), values)
+    return waits
+
+
+def closable(limits: Limits, destination: str) -> list[str]:
+    """The buckets whose closing holds a destination up; the first is closed where the platform asks to wait."""
+    return [pace.bucket for pace in limits.paces] or [f"destination:{destination}"]
+
+
+async def reopen(tx: AsyncConnection, bucket: str) -> None:
+    """A person says that there is no need to wait any more."""
+    await tx.execute(update(budgets).where(budgets.c.bucket == bucket).values(closed_to=0.0))
+
+
+def _name(pace: Pace) -> str:
+    """One account can be bound to several paces at once, each with a schedule of its own."""
+    return f"{pace.bucket} {pace.posts}/{pace.seconds:g}s"
+
+
+async def close(tx: AsyncConnection, bucket: str, seconds: float) -> None:
+    """Nothing goes through this bucket for so many seconds."""
+    await _known(tx, [bucket])
+    until = await clock(tx) + seconds
+    await tx.execute(update(budgets).where(budgets.c.bucket == bucket, budgets.c.closed_to < until).values(closed_to=until))
+
+
+async def closed(tx: AsyncConnection, buckets: Sequence[str]) -> dict[str, float]:
+    """The buckets that are closed, with the seconds that are left."""
+    query = select(budgets.c.bucket, budgets.c.closed_to).where(budgets.c.bucket.in_(buckets), budgets.c.closed_to > 0)
+    found = (await tx.execute(query)).all()
+    now = await clock(tx) if found else 0.0
+    return {bucket: to - now for bucket, to in found if to > now}
+
+
+def _moment(pace: Pace, booked_to: float) -> float:
+    """When the next post may go: a burst of `posts` at once, then one each `seconds / posts`."""
+    return booked_to - pace.seconds * (pace.posts - 1) / pace.posts
+
+
+async def _known(tx: AsyncConnection, buckets: Sequence[str]) -> None:
+    insert = on_postgres if tx.dialect.name == "postgresql" else on_sqlite
+    rows = [{"bucket": bucket, "booked_to": 0.0, "closed_to": 0.0} for bucket in buckets]
+    await tx.execute(insert(budgets).values(rows).on_conflict_do_nothing())

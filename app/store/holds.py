@@ -1,0 +1,52 @@
+"""Destinations to which nothing is sent: `excluded` by a person (the account is not ours any more), or `paused` by a refusal that a
+person has to mend. An exclusion ends what is planned there; a pause fails it, until somebody retries or a check succeeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as on_postgres
+from sqlalchemy.dialects.sqlite import insert as on_sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store.records import many
+from app.store.tables import holds
+
+Kind = Literal["excluded", "paused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A row of `holds`."""
+
+    destination: str
+    kind: Kind
+    why: str
+    by: str
+    at: datetime
+
+
+async def standing(tx: AsyncConnection, destinations: Collection[str] | None = None) -> dict[str, Hold]:
+    """What holds each destination, of these or of all; an exclusion counts before a pause."""
+    query = select(holds).order_by(holds.c.kind.desc())  # paused, then excluded, which so has the last word
+    if destinations is not None:
+        query = query.where(holds.c.destination.in_(destinations))
+    return {hold.destination: hold for hold in await many(tx, Hold, query)}
+
+
+async def put(tx: AsyncConnection, hold: Hold) -> bool:
+    """Holds a destination; whether that is new."""
+    insert = on_postgres if tx.dialect.name == "postgresql" else on_sqlite  # two workers may be refused at the same moment
+    values = {"destination": hold.destination, "kind": hold.kind, "why": hold.why, "by": hold.by, "at": hold.at}
+    return bool((await tx.execute(insert(holds).values(values).on_conflict_do_nothing())).rowcount)
+
+
+async def lift(tx: AsyncConnection, destination: str, kind: Kind) -> bool:
+    """Ends a hold; whether there was one."""
+    mine = (holds.c.destination == destination) & (holds.c.kind == kind)
+    return bool((await tx.execute(delete(holds).where(mine))).rowcount)

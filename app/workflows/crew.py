@@ -1,0 +1,50 @@
+"""What all couriers of a process share: whether it stops, and how many requests may be under way at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+
+from adapters.contract import Limits
+
+REQUESTS, LOOKS = 500, 20
+"""How many posts, and how many read-backs, are under way at most: more connections at once are no faster, and cost memory."""
+
+
+class Pulse:
+    """Wakes all who rest, whenever it beats."""
+
+    def __init__(self) -> None:
+        self.next = asyncio.Event()
+
+    def beat(self) -> None:
+        """Wakes everyone who waits at this moment."""
+        self.next.set()
+        self.next = asyncio.Event()
+
+    async def wait(self, beat: asyncio.Event, seconds: float | None) -> None:
+        """Until that beat, or so many seconds. Who takes the `next` before looking at something misses no change of it."""
+        try:
+            async with asyncio.timeout(seconds):
+                await beat.wait()
+        except TimeoutError:
+            pass
+
+
+@dataclass(slots=True)
+class Crew:
+    """One a process. Once it is `stopping`, no further attempt is opened."""
+
+    stopping: bool = False
+    requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REQUESTS))
+    looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS))
+    _credentials: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def one_request(self, credential: str, limits: Limits) -> AsyncIterator[None]:
+        """Waits until one more may be under way, everywhere and with this credential."""
+        alone = self._credentials.setdefault(credential, asyncio.Semaphore(limits.at_once)) if limits.at_once else nullcontext()
+        async with alone, self.requests:
+            yield

@@ -225,12 +225,13 @@ def main() -> int:
             rounds += 1
             before = Counter(raging.ordered)
             verdicts = raging.round([f"storm-{asked.seed}-{rounds}-{number}" for number in range(TOGETHER)])
-            told = []
+            lines = []
             for verdict in verdicts:
                 campaign.add(verdict, None)
-                told.append("; ".join(verdict.wrong) or f"good, {verdict.posted} posted, {verdict.undecided} undecided")
-            print(f"{rounds}: {', '.join(raging.ordered - before)}: {' | '.join(told)}", file=sys.stderr, flush=True)
-    print(json.dumps({"rounds": rounds, "ordered": dict(sorted(raging.ordered.items()))} | campaign.told(), indent=2))
+                lines.append("; ".join(verdict.wrong) or f"good, {verdict.posted} posted, {verdict.undecided} undecided")
+            print(f"{rounds}: {', '.join(raging.ordered - before)}: {' | '.join(lines)}", file=sys.stderr, flush=True)
+    told = {name: value for name, value in campaign.told().items() if name not in {"kills", "seconds_to_resume"}}
+    print(json.dumps({"rounds": rounds, "broadcasts": campaign.kills, "ordered": dict(sorted(raging.ordered.items()))} | told, indent=2))
     return 0 if campaign.verdict.good else 1
 
 

@@ -77,7 +77,7 @@ def _text_of_a_pointer(accepted: dict[str, Any]) -> str:
 def compared(pointers: int, rounds: int, others: tuple[str, ...]) -> dict[str, Any]:
     """Spreads of each sender's seconds, the server's memory, and the fsync of the same disk in the same run."""
     sent: list[Sent] = []
-    taken: dict[str, list[float]] = {peer: [] for peer in others}
+    taken: dict[str, list[peers.Taken]] = {peer: [] for peer in others}
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder, wide(Path(folder), pointers, LATENCY) as here:
         assert here.server is not None
         started = Seen.of(here.server.pid)
@@ -91,8 +91,9 @@ def compared(pointers: int, rounds: int, others: tuple[str, ...]) -> dict[str, A
                 taken[peer].append(peers.seconds(peer, here.far.base_url, pointers, text))
         ended = Seen.of(here.server.pid)
     steps = {name: spread([asdict(one)[name] for one in sent]) for name in Sent.__slots__}
+    beside = {peer: spread([took for took, _ in of]) | {"cpu_seconds": spread([cpu for _, cpu in of])} for peer, of in taken.items()}
     memory = {"as_it_started_mb": started.resident_mb, "peak_mb": ended.peak_mb}
-    return {"pointers": pointers, "tocsin": steps, "others": {p: spread(s) for p, s in taken.items()}, "memory": memory, "fsync_ms": disk}
+    return {"pointers": pointers, "tocsin": steps, "others": beside, "memory": memory, "fsync_ms": disk}
 
 
 def fifty(rounds: int) -> dict[str, Any]:
@@ -124,6 +125,7 @@ def scale(rounds: int, sizes: Sequence[int], *, full: bool = False) -> dict[str,
         "sizes": {str(size): one for size, one in told.items()},
         "ms_per_destination": each,
         "exponent": exponent(durable),
+        "exponent_of_the_last_decade": exponent(dict(list(durable.items())[-2:])),
         "exponent_of_bare_aiohttp": exponent(bare),
     }
 
@@ -137,7 +139,8 @@ def lines(told: dict[str, Any]) -> list[str]:
     steps, memory = told["tocsin"], told["memory"]
     shown = [f"{told['pointers']} pointers"]
     shown += [_line(f"  {name}", steps[name]) for name in steps]
-    shown += [_line(f"  {peer}", seconds) for peer, seconds in told["others"].items()]
+    for peer, seconds in told["others"].items():
+        shown += [_line(f"  {peer}", seconds), _line(f"  {peer}, cpu_seconds", seconds["cpu_seconds"])]
     shown.append(
         f"  memory {memory['as_it_started_mb']} MB at its start, at most {memory['peak_mb']} MB; fsync {told['fsync_ms']['median']} ms"
     )
@@ -149,5 +152,5 @@ def lines(told: dict[str, Any]) -> list[str]:
     return shown
 
 
-def _line(name: str, of: dict[str, float]) -> str:
+def _line(name: str, of: dict[str, Any]) -> str:
     return f"{name:22} {of['median']:8.3f}   {of['min']:8.3f} to {of['max']:8.3f}   p99 {of['p99']:8.3f}   (of {of['of']})"

@@ -45,7 +45,7 @@ def measure() -> dict[str, Any]:
         watched = _Watched(here)
         sent, text = fan_out.send(watched.here, f"profile-{os.getpid()}", around=watched)
         here.far.quiet()
-        bare = peers.seconds("aiohttp", here.far.base_url, POINTERS, text)
+        bare, _ = peers.seconds("aiohttp", here.far.base_url, POINTERS, text)
     total = sum(times for _, times in watched.stacks)
     parts = summed(watched.stacks)
     return {

@@ -20,6 +20,7 @@ from typing import Any
 from tests.bench import peers, receipts
 from tests.bench.houses import Wide, wide
 from tests.bench.measures import Seen, exponent, fsync_ms, spread
+from tests.bench.page import table
 
 LATENCY = 0.1
 POINTERS_OF_FIFTY = 49
@@ -131,26 +132,28 @@ def scale(rounds: int, sizes: Sequence[int], *, full: bool = False) -> dict[str,
 
 
 def lines(told: dict[str, Any]) -> list[str]:
-    """For a person: of `fifty`, `thousand` or `scale`."""
+    """As tables in Markdown: of `fifty`, `thousand` or `scale`."""
     if "sizes" in told:
-        shown = [line for one in told["sizes"].values() for line in lines(one)]
-        each = ", ".join(f"{size}: {ms:g} ms" for size, ms in told["ms_per_destination"].items())
-        return [*shown, f"per destination {each}; exponent {told['exponent']} (bare aiohttp {told['exponent_of_bare_aiohttp']})"]
-    steps, memory = told["tocsin"], told["memory"]
-    shown = [f"{told['pointers']} pointers"]
-    shown += [_line(f"  {name}", steps[name]) for name in steps]
-    for peer, seconds in told["others"].items():
-        shown += [_line(f"  {peer}", seconds), _line(f"  {peer}, cpu_seconds", seconds["cpu_seconds"])]
-    shown.append(
-        f"  memory {memory['as_it_started_mb']} MB at its start, at most {memory['peak_mb']} MB; fsync {told['fsync_ms']['median']} ms"
-    )
-    shown += [
-        f"  {name}: {told[name]}"
-        for name in ("least_s", "target_s", "p99_per_least", "per_bare_aiohttp", "apprise_per_tocsin")
-        if name in told
-    ]
-    return shown
+        return _curve(told)
+    named = {name.replace("_", " "): of for name, of in told["tocsin"].items()}
+    named |= {f"{peer}, all answered": of for peer, of in told["others"].items()}
+    named |= {f"{peer}, its CPU seconds": of["cpu_seconds"] for peer, of in told["others"].items()}
+    keys = ("median", "min", "max", *(["p99"] if told["tocsin"]["durable"]["of"] >= 20 else []))
+    shown = table([f"{told['pointers']:,} pointers, s", *keys], [[name, *(f"{of[key]:.3f}" for key in keys)] for name, of in named.items()])
+    judged = ("least_s", "target_s", "p99_per_least", "per_bare_aiohttp", "apprise_per_tocsin")
+    facts: dict[str, float] = {name: told[name] for name in judged if name in told}
+    facts |= {"fsync_ms": told["fsync_ms"]["median"], "peak_mb": told["memory"]["peak_mb"], "rounds": told["tocsin"]["durable"]["of"]}
+    return [*shown, "", ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in facts.items())]
 
 
-def _line(name: str, of: dict[str, Any]) -> str:
-    return f"{name:22} {of['median']:8.3f}   {of['min']:8.3f} to {of['max']:8.3f}   p99 {of['p99']:8.3f}   (of {of['of']})"
+def _curve(told: dict[str, Any]) -> list[str]:
+    head = ["N", "Tocsin: answered", "durable, s", "ms each", "CPU, s", "peak MB", "bare aiohttp, s", "its CPU, s", "Apprise, s"]
+    rows = []
+    for size, one in told["sizes"].items():
+        mine, bare, apprise = one["tocsin"], one["others"]["aiohttp"], one["others"].get("apprise")
+        spans = [f"{of['median']:.3f} ({of['min']:.3f} to {of['max']:.3f})" for of in (mine["last_answered"], mine["durable"], bare)]
+        each, peak = f"{told['ms_per_destination'][size]:g}", f"{one['memory']['peak_mb']:g}"
+        row = [f"{int(size):,}", *spans[:2], each, f"{mine['cpu_seconds']['median']:.2f}", peak, spans[2]]
+        rows.append([*row, f"{bare['cpu_seconds']['median']:.2f}", f"{apprise['median']:.2f}" if apprise else ""])
+    bends = ("exponent", "exponent_of_the_last_decade", "exponent_of_bare_aiohttp")
+    return [*table(head, rows), "", ", ".join(f"{name.replace('_', ' ')} {told[name]:g}" for name in bends)]

@@ -116,8 +116,9 @@ def _database(server: str) -> Iterator[str]:
 
 
 def lines(told: dict[str, Any]) -> list[str]:
-    """For a person."""
+    """As a sentence."""
     took = told["seconds"]
+    spans = f"median {took['median']:.2f} s, {took['min']:.2f} to {took['max']:.2f} s, of {took['of']} kills"
     return [
-        f"work resumed after {took['median']:.2f} s ({took['min']:.2f} to {took['max']:.2f}, of {took['of']}); doubled: {told['doubled']}"
+        f"From the kill to the next post of another process: {spans}; posted twice: {told['doubled']} of {told['pointers'] * took['of']:,}."
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import time
 from asyncio import sslproto
@@ -66,7 +67,7 @@ class Door:
     async def ask(self, method: str, url: str | URL, **what: Any) -> Answer:
         """One request, with aiohttp's `headers`, `params`, `json`, `data`. Raises `NotSent`, `OutcomeUnknown`, neither with a cause."""
         shared = self._shared = self._shared or _entered()
-        within = aiohttp.ClientTimeout(total=TOTAL_TIMEOUT, connect=CONNECT_TIMEOUT, ceil_threshold=TOTAL_TIMEOUT)
+        within = aiohttp.ClientTimeout(TOTAL_TIMEOUT, CONNECT_TIMEOUT, ceil_threshold=math.inf)  # not rounded up to the next second
         try:
             async with shared.session.request(method, url, allow_redirects=False, timeout=within, **what) as answer:
                 return Answer(answer.status, answer.headers, await self._whole(answer.content))

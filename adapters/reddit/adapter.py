@@ -237,7 +237,8 @@ class RedditAdapter:
             for child, at in zip(children, times, strict=True):
                 if not isinstance(at, int | float):
                     raise OutcomeUnknown(MADE_NO_SENSE)
-                if at >= begin and str(dig(child, "data", "subreddit")).casefold() == self._sub.casefold():
+                whose, where = (str(dig(child, "data", name) or "").casefold() for name in ("author", "subreddit"))
+                if at >= begin and where == self._sub.casefold() and whose in ("", self._user.casefold()):
                     yield dig(child, "data")
             if not isinstance(after, str) or float(str(times[-1])) < begin:
                 return

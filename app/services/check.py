@@ -112,5 +112,12 @@ async def last(ctx: Context) -> list[dict[str, Any]]:
     return items
 
 
+async def held(ctx: Context) -> list[dict[str, Any]]:
+    """The configured destinations to which nothing is sent now, and why: shown to authors and to those who sign."""
+    async with ctx.database.read() as tx:
+        standing = await holds.standing(tx)
+    return [{"destination": id_, **(_held(standing[id_]) or {})} for id_ in ctx.destinations if id_ in standing]
+
+
 def _held(hold: holds.Hold | None) -> dict[str, Any] | None:
     return {"kind": hold.kind, "why": hold.why, "by": hold.by, "at": iso(hold.at)} if hold else None

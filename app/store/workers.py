@@ -28,10 +28,10 @@ async def beat(tx: AsyncConnection, id_: str) -> dict[str, int] | None:
     return {row.id: row.beats for row in (await tx.execute(select(workers.c.id, workers.c.beats).order_by(workers.c.id))).all()}
 
 
-async def another_holds(tx: AsyncConnection, holder: str, me: str) -> bool:
-    """Whether the holder is a worker on the roll other than me."""
-    found = select(workers.c.id).where(workers.c.id == holder, workers.c.id != me)
-    return (await tx.execute(found)).first() is not None
+async def may_take(tx: AsyncConnection, holder: str, me: str) -> bool:
+    """Whether I am on the roll, and the holder of an announcement is nobody on it but me."""
+    roll = set((await tx.scalars(select(workers.c.id).where(workers.c.id.in_([holder, me])))).all())
+    return roll == {me}
 
 
 async def bury(tx: AsyncConnection, *ids: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,6 +36,8 @@ from app.workflows.read_back import Reader
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 _MAY_SEND = {AnnouncementState.APPROVED.value, AnnouncementState.SENDING.value}
 _LEFT = UNDER_WAY | {DeliveryState.UNKNOWN}
 PARTNERS_FIRST = 10.0
@@ -47,10 +49,12 @@ async def run(ctx: Context, crew: Crew, announcement: str, stories: dict[str, St
     try:
         async with ctx.database.read() as tx:
             row = await existing(tx, announcement)
+            if not await workers.may_take(tx, row.worker, ctx.runner):
+                return "elsewhere"
             verified, rows = await approved(ctx, tx, row.digest), await deliveries.of_digest(tx, row.digest)
     except NotApproved as error:
         return await _refused(ctx, announcement, str(error))
-    courier = Courier(ctx, verified, Lease(announcement, ctx.runner), crew, row.leads)
+    courier = Courier(ctx, verified, Lease(announcement, ctx.runner), crew, row.leads, row.led_since or datetime.now(UTC))
     try:
         story = stories[announcement] = Story(ctx, courier, row)
         try:
@@ -70,7 +74,7 @@ async def _refused(ctx: Context, announcement: str, why: str) -> str:
     log.error("broadcast-refused", announcement=announcement, why=why)
     async with ctx.database.write() as tx:
         row = await existing(tx, announcement, lock=True)
-        if row.state in _MAY_SEND:
+        if row.state in _MAY_SEND and await workers.may_take(tx, row.worker, ctx.runner):
             begun = await deliveries.attempts_of(tx, row.digest)
             state = AnnouncementState.INCOMPLETE if begun else AnnouncementState.RETURNED
             await store.change_announcement(tx, row.id, state=state.value, worker="")
@@ -86,8 +90,9 @@ class Story:
     def __init__(self, ctx: Context, courier: Courier, row: AnnouncementRow) -> None:
         self.ctx, self.courier, self.row = ctx, courier, row
         self._reader = Reader(ctx, courier)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._leading: asyncio.Task[None] | None = None
+        self._ending = self._failed = False
 
     async def told(self, rows: Sequence[DeliveryRow]) -> str:
         """The story. Where no partner comes first, its beginning and the primary's first attempt reach the disk together."""
@@ -101,24 +106,30 @@ class Story:
             return "elsewhere"
         self._also(self._start_the_clock())
         await self._all()
-        if self.courier.crew.stopping:
+        if not self.courier.crew.stopping:
+            self._look_at(await self.courier.rows())
+            await self._all()
+        self._ending = True
+        if self.courier.crew.stopping or self._failed:
             return "unfinished"
-        self._look_at(await self.courier.rows())
-        await self._all()
         return await self.ctx.database.commit(self._end)
 
-    def nudge(self) -> None:
-        """Somebody has acted: wakes who rests, and starts what can go on now."""
+    def nudge(self) -> bool:
+        """Somebody has acted: wakes who rests, and starts what can go on now; False where this run is at its end."""
         self.courier.pulse.beat()
-        if not self.courier.crew.stopping:
+        if not self.courier.crew.stopping and not self._ending:
             self._also(self._start_anew())
+        return not self._ending
 
     async def _start_anew(self) -> None:
-        async with self.ctx.database.read() as tx:
-            self.row = await existing(tx, self.row.id)
-        if self.courier.nobody_leads and self.courier.reference.done():
-            self.courier.leads = self.row.leads or self.courier.leads  # a person may have said who is to lead
-        self._start(await self.courier.rows())
+        async def work(tx: AsyncConnection) -> tuple[AnnouncementRow, list[DeliveryRow]]:
+            return await existing(tx, self.row.id), await deliveries.of_digest(tx, self.row.digest)
+
+        row, rows = await self.ctx.database.commit(work)  # in turn with a fallback that is being made to lead
+        courier = self.courier
+        courier.leads, courier.led_since = row.leads or courier.approved.manifest.primary, row.led_since or courier.led_since
+        courier.pulse.beat()  # a person may have said who is to lead
+        self._start(rows)
 
     def _start(self, rows: Sequence[DeliveryRow]) -> None:
         """Everything at once, the search for who leads among it; none waits for another."""
@@ -127,19 +138,18 @@ class Story:
             if not self.courier.may_lead(row) or (self._leading and not self._leading.done() and self.courier.reference.done()):
                 self._also(self._delivered(row))
         if self._leading is None or (left and (self._leading.done() or (self.courier.nobody_leads and self.courier.reference.done()))):
-            if self.courier.reference.done():
+            if self.courier.reference.done() and not self.courier.reference.result():
                 self.courier.reference = asyncio.get_running_loop().create_future()
-            lead = Lead(self.courier, self.row.led_since or datetime.now(UTC))
-            self._leading = self._also(lead.find(rows))
+            self._leading = self._also(Lead(self.courier, self._also, self._delivered).find(rows))
 
-    def _also(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _also(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.ensure_future(self._guarded(work))
         self._tasks.add(task)
         return task
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
         try:
-            await work
+            return await work
         except (NotApproved, NotOurs):  # nothing of this run may go on
             self._end_it()
             raise
@@ -162,10 +172,11 @@ class Story:
             for error in filter(None, (task.exception() for task in tasks if not task.cancelled())):
                 if isinstance(error, NotApproved | NotOurs):
                     raise error
+                self._failed = True
                 log.error("delivery-failed", exc_info=error)
 
     def _end_it(self) -> None:
-        self.courier.over = True
+        self.courier.over = self._ending = True
         self.courier.points_to(None)
         self.courier.pulse.beat()
 
@@ -177,15 +188,15 @@ class Story:
 
     async def _begin(self, tx: AsyncConnection) -> bool:
         """Begins a term, and marks the announcement as being sent; from here on it cannot be cancelled."""
-        row = await existing(tx, self.row.id, lock=True)
+        row, lease = await existing(tx, self.row.id, lock=True), self.courier.lease
         manifest, now = self.courier.approved.manifest, iso(self.ctx.now)
-        if row.digest != self.row.digest or row.state not in _MAY_SEND or await workers.another_holds(tx, row.worker, self.ctx.runner):
+        if row.digest != self.row.digest or row.state not in _MAY_SEND or not await workers.may_take(tx, row.worker, lease.worker):
             return False
         first = row.state == AnnouncementState.APPROVED.value
         if manifest.not_before > now or (first and manifest.not_after <= now):
             return False
         values = {"state": AnnouncementState.SENDING.value, "led_since": row.led_since or datetime.now(UTC)}
-        self.courier.lease.term = await store.take(tx, row, self.ctx.runner, **values)
+        lease.term = await store.take(tx, row, lease.worker, **values)
         if first:
             data = {"people": list(self.courier.approved.people), "digest": row.digest}
             about = {"incident": row.incident, "announcement": row.id}
@@ -194,7 +205,7 @@ class Story:
 
     async def _start_the_clock(self) -> None:
         """Puts the follow-ups on the clock, in a moment: the pointers go first. Should it fail, the end does it."""
-        if await asyncio.shield(self.courier.reference):
+        if await self.courier.referenced():
             await asyncio.sleep(0.05)
             async with self.ctx.database.write() as tx:
                 await self._first_post(tx)
@@ -206,8 +217,10 @@ class Story:
 
     async def _end(self, tx: AsyncConnection) -> str:
         """Sent, where every delivery is posted or left out; incomplete, where a person has to act; else it goes on and `sending` stays."""
-        row = await existing(tx, self.row.id, lock=True)
+        row, lease = await existing(tx, self.row.id, lock=True), self.courier.lease
         rows = await deliveries.of_digest(tx, row.digest)
+        if row.state != AnnouncementState.SENDING.value or (row.worker, row.term) != (lease.worker, lease.term):
+            return "elsewhere"
         leading = next((d for d in rows if self.courier.may_lead(d) and d.destination == self.courier.leads), None)
         if leading and leading.done:
             await self._first_post(tx)
@@ -218,11 +231,10 @@ class Story:
         if any(DeliveryState(d.state) in UNDER_WAY and (led or self._is_first(d)) for d in rows):
             return "unfinished"
         state = AnnouncementState.SENT if all(DeliveryState(d.state) in FINAL for d in rows) else AnnouncementState.INCOMPLETE
-        if row.state == AnnouncementState.SENDING.value and row.worker == self.ctx.runner:
-            await store.change_announcement(tx, row.id, state=state.value, finished_at=self.ctx.now, worker="")
-            if state is AnnouncementState.INCOMPLETE:
-                await announce.tell(self.ctx, tx, "alarm", row.id, row.digest, again=True)
-            await timeline.append(tx, self.ctx.now, "tocsin", f"broadcast-{state.value}", incident=row.incident, announcement=row.id)
+        await store.change_announcement(tx, row.id, state=state.value, finished_at=self.ctx.now, worker="")
+        if state is AnnouncementState.INCOMPLETE:
+            await announce.tell(self.ctx, tx, "alarm", row.id, row.digest, again=True)
+        await timeline.append(tx, self.ctx.now, "tocsin", f"broadcast-{state.value}", incident=row.incident, announcement=row.id)
         return state.value
 
     def _is_first(self, row: DeliveryRow) -> bool:

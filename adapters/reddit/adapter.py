@@ -36,7 +36,8 @@ from adapters.contract import (
     Unsupported,
     WrongAccount,
 )
-from adapters.reddit.text import dig, literal, same_text
+from adapters.http import dig
+from adapters.reddit.text import literal, same_text
 from adapters.reddit.wire import AT_ONCE, MADE_NO_SENSE, Conflict, Wire
 from adapters.text import quoted
 

@@ -25,7 +25,8 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from adapters import http
 from adapters.contract import AdapterError, NeedsOperator, NotSent, OutcomeUnknown, Rejected, Secret
-from adapters.reddit.text import dig, pause
+from adapters.http import dig
+from adapters.reddit.text import pause
 from adapters.text import quoted
 
 TOKEN_AT = "/api/v1/access_token"  # noqa: S105

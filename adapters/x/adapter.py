@@ -34,8 +34,9 @@ from adapters.contract import (
     Unsupported,
     WrongAccount,
 )
+from adapters.http import dig
 from adapters.text import mark, neutralise_mentions, quoted, split
-from adapters.x.text import dig, embedded_text, same_text, sayable, told_text, told_time, weight
+from adapters.x.text import embedded_text, same_text, sayable, told_text, told_time, weight
 from adapters.x.wire import MADE_NO_SENSE, ReplyRefused, Wire, rest
 
 WEB = "https://x.com"

@@ -1,7 +1,7 @@
 """Reddit: a text post in one subreddit, or a comment where a post is answered; through praw, with a script app's login.
 
 Rules kept here: one POST a call; a receipt needs an id of Reddit's alphabet and a permalink in our subreddit; the text is shown
-literally. How requests go out and what their failures mean lies in `wire.py`, Markdown in `text.py`, the facts and
+literally. How requests go out lies in `wire.py`, what answers mean in `answers.py`, Markdown in `text.py`, the facts and
 their sources in `docs/adapters/reddit.md`.
 """
 
@@ -37,8 +37,9 @@ from adapters.contract import (
     WrongAccount,
 )
 from adapters.http import dig
+from adapters.reddit.answers import Conflict
 from adapters.reddit.text import literal, same_text
-from adapters.reddit.wire import AT_ONCE, MADE_NO_SENSE, Conflict, Wire
+from adapters.reddit.wire import AT_ONCE, MADE_NO_SENSE, Wire
 from adapters.text import quoted
 
 WWW, OAUTH = "https://www.reddit.com", "https://oauth.reddit.com"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import ClassVar
 
 from yarl import URL
@@ -79,7 +80,7 @@ class RedditAdapter:
         self._wire = Wire((base or WWW, base or OAUTH), f"{config.id} (u/{self._user})", login, secrets)
         self._door = http.Door("Reddit")
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """`settle` is a guess: how long a new post stays out of the account's listing has no source.
 

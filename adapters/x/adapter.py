@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import ClassVar
 
@@ -69,7 +70,7 @@ class XAdapter:
         self._app = sha256(keys["consumer_key"].get_secret_value().encode()).hexdigest()[:12] if "consumer_key" in keys else ""
         self._wire = Wire(self._base, f"{config.id} (@{self.handle})", keys)
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """`settle` is a guess: how long a new post stays out of the timeline has no source. The paces are of docs `rate-limits.mdx`."""
         return Limits(

@@ -23,6 +23,7 @@ import psycopg
 
 from tests.bench.houses import WORK, Wide, serving, wide
 from tests.bench.measures import Seen, spread
+from tests.faults.harness import wait_for
 
 POINTERS, KILLED_AT = 1000, 250
 ON_ITS_WAY = 0.2
@@ -67,7 +68,7 @@ def _takeover(here: Wide, worker: Popen[str], token: str) -> tuple[float, list[A
     victim.kill()
     victim.wait()
     if victim is here.server:
-        here.far.quiet(4)  # the other one has begun and ended; then somebody has to answer what became of it
+        _first_after(here, killed)  # the worker alone has taken over; what became of it is the server's to answer
         here.serving.close()
         here.start()
     return _resumed(here, announcement, killed)
@@ -86,8 +87,16 @@ def _under_way(here: Wide, token: str) -> str:
 
 def _resumed(here: Wide, announcement: str, killed: float) -> tuple[float, list[Any]]:
     here.await_end(announcement, "sent", "incomplete")
-    posts = here.far.ask("record")["asked"]["post"]
-    return min(came for _, came, _ in posts if came > killed + ON_ITS_WAY) - killed, posts
+    return _first_after(here, killed) - killed, here.far.ask("record")["asked"]["post"]
+
+
+def _first_after(here: Wide, killed: float) -> float:
+    """When the first post after the kill came (Unix seconds)."""
+
+    def came() -> float | None:
+        return min((at for _, at, _ in here.far.ask("record")["asked"]["post"] if at > killed + ON_ITS_WAY), default=None)
+
+    return wait_for(came, 120, "the first post after the kill")
 
 
 def _summed(told: list[tuple[float, list[Any]]]) -> dict[str, Any]:
@@ -107,8 +116,9 @@ def _database(server: str) -> Iterator[str]:
 
 
 def lines(told: dict[str, Any]) -> list[str]:
-    """For a person."""
+    """As a sentence."""
     took = told["seconds"]
+    spans = f"median {took['median']:.2f} s, {took['min']:.2f} to {took['max']:.2f} s, of {took['of']} kills"
     return [
-        f"work resumed after {took['median']:.2f} s ({took['min']:.2f} to {took['max']:.2f}, of {took['of']}); doubled: {told['doubled']}"
+        f"From the kill to the next post of another process: {spans}; posted twice: {told['doubled']} of {told['pointers'] * took['of']:,}."
     ]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import pytest
 from sqlalchemy import select
 
 from adapters.contract import (
@@ -46,7 +47,7 @@ from app.store.database import Database
 from app.store.deliveries import AttemptRow, DeliveryRow
 from app.store.tables import announcements, attempts, incidents, iso, metadata, revisions, timeline
 from app.store.tables import deliveries as table
-from app.workflows import broadcast
+from app.workflows import broadcast, deliver
 from app.workflows.broadcast import Story
 from app.workflows.crew import Crew
 from app.workflows.deliver import Courier
@@ -210,7 +211,13 @@ class Desk:
         return await courier.deliver((await self.rows())[0])
 
     async def run(self) -> str:
-        """The broadcast, as the worker runs it."""
+        """The broadcast, as the worker runs it, which hears signals."""
+
+        def hears(announcement: str) -> None:
+            if story := self.stories.get(announcement):
+                story.nudge()
+
+        self.ctx.database.on_signal = hears
         return await broadcast.run(self.ctx, self.crew, "an_1", self.stories)
 
     async def rows(self) -> list[DeliveryRow]:
@@ -240,9 +247,9 @@ class Desk:
             return list((await tx.scalars(select(timeline.c.event).order_by(timeline.c.seq))).all())
 
     async def await_state(self, state: str, destination: str = "here") -> DeliveryRow:
-        """The delivery once it is in that state."""
+        """The delivery once it is in that state, or was read back so."""
         async with asyncio.timeout(10):
-            while (row := await self.row(destination)).state != state:  # noqa: ASYNC110 - the database signals nobody outside
+            while state not in {(row := await self.row(destination)).state, row.read_back}:  # noqa: ASYNC110 - nobody is signalled
                 await asyncio.sleep(0.005)
         return row
 
@@ -278,8 +285,31 @@ class Desk:
             await workers.register(tx, ctx.runner, "test")
         return replace(self, crew=Crew(), ctx=ctx, stories={})
 
+    async def close(self) -> None:
+        for destination in self.ctx.destinations.values():
+            await destination.adapter.aclose()
+        await self.ctx.database.close()
+
 
 _RUNNERS = itertools.count(1)
+
+
+def trust(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes the signatures as verified, which have tests of their own."""
+
+    async def verified(_ctx: object, _tx: object, _digest: str) -> Approved:
+        return desk.approved
+
+    monkeypatch.setattr(broadcast, "approved", verified)
+    monkeypatch.setattr(deliver, "approved", verified)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits for something that nobody signals."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - plain data
+            await asyncio.sleep(0.005)
+
 
 Other = tuple[str, Scripted, Role]
 

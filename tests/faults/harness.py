@@ -217,10 +217,17 @@ def wait_for(look: Callable[[], T | None], seconds: float, what: str, every: flo
 
 
 def approved_texts(shown: dict[str, Any], delivery: dict[str, Any]) -> list[str]:
-    """The text of each part as it was approved, its slot filled."""
-    rendering = next(r for r in shown["renderings"] if (r["destination"], r["role"]) == (delivery["destination"], delivery["role"]))
-    primary = next((d["permalink"] for d in shown["deliveries"] if d["role"] == "primary"), "") or ""
-    return [part["text"].replace("{{permalink}}", primary) for part in rendering["parts"]]
+    """The text of each part as it was approved for the role that the delivery has now, its slot filled."""
+    rendering = next(r for r in shown["renderings"] if r["destination"] == delivery["destination"])
+    parts = rendering["parts"] if rendering["role"] == delivery["role"] else rendering["otherwise"]["parts"]
+    permalink = leader(shown)["permalink"] or ""
+    return [part["text"].replace("{{permalink}}", permalink) for part in parts]
+
+
+def leader(shown: dict[str, Any]) -> dict[str, Any]:
+    """The delivery that all others point to."""
+    found: dict[str, Any] = next(d for d in shown["deliveries"] if d["destination"] == shown["primaries"]["leads"])
+    return found
 
 
 def copies(shown: dict[str, Any], delivery: dict[str, Any], state: dict[str, Any], part: int = 0) -> list[dict[str, Any]]:
@@ -295,8 +302,7 @@ def _judge_part(verdict: Verdict, shown: dict[str, Any], delivery: dict[str, Any
 
 
 def _judge_order(verdict: Verdict, shown: dict[str, Any], state: dict[str, Any]) -> None:
-    primary = next(d for d in shown["deliveries"] if d["role"] == "primary")
-    first = copies(shown, primary, state)
+    first = copies(shown, leader(shown), state)
     for pointer in (d for d in shown["deliveries"] if d["role"] == "pointer"):
         for post in copies(shown, pointer, state):
             if not first or post["at"] < first[0]["at"]:

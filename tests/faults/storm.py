@@ -208,8 +208,10 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder in which all is kept")
     asked = parser.parse_args()
     campaign, began, rounds = Campaign(), time.monotonic(), 0
-    folder = asked.keep or Path(tempfile.mkdtemp(prefix="tocsin-storm-"))
-    with storm(folder, asked.seed, database=asked.database, workers=asked.workers) as raging:
+    with (
+        tempfile.TemporaryDirectory(prefix="tocsin-storm-") as folder,
+        storm(asked.keep or Path(folder), asked.seed, database=asked.database, workers=asked.workers) as raging,
+    ):
         while rounds < asked.rounds and time.monotonic() - began < asked.minutes * 60:
             rounds += 1
             before = Counter(raging.ordered)

@@ -27,7 +27,7 @@ from tests.faults.campaign import Campaign, cut_off, slowly
 from tests.faults.harness import Town, Verdict, at_rest, town, wait_for
 from tests.faults.tracer import Call
 from tests.faults.tracing import kind, tracing
-from tests.support.cluster import fresh_database
+from tests.support.cluster import cluster, fresh_database
 
 LONGEST = 10.0
 """Seconds in which a traced broadcast that nothing befalls has ended."""
@@ -99,8 +99,8 @@ def _of_every_kind(calls: list[Call], points: int, seed: int) -> list[int]:
     """From the first four fifths, as a broadcast may make fewer calls than the recorded one."""
     chance, kinds = random.Random(seed), ("send", "write", "fsync")
     early = calls[: len(calls) * 4 // 5]
-    numbers = [[call.number for call in early if kind(call) == one] for one in kinds]
-    return [number for among in numbers for number in chance.sample(among, points // len(kinds))]
+    numbers = [among for one in kinds if (among := [call.number for call in early if kind(call) == one])]
+    return [number for among in numbers for number in chance.sample(among, min(len(among), points // len(numbers)))]
 
 
 def _house(folder: Path, server: str, stack: ExitStack) -> Any:
@@ -129,10 +129,13 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, metavar="K", help="only each Kth call; which ones is the seed's choice")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--houses", type=int, default=4, help="how many houses share the calls (default: %(default)s)")
-    parser.add_argument("--database", default="", help="a Postgres server to try in place of SQLite, postgresql://user@host/database")
+    parser.add_argument("--points", type=int, default=0, help="so many calls, of every kind as many, in place of all")
+    parser.add_argument("--database", default="", help="a Postgres server to try in place of SQLite, or `cluster` for one of its own")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tocsin-sweep-") as folder:
-        found = sweep(Path(folder), every=asked.every, seed=asked.seed, houses=asked.houses, server=asked.database)
+    how = {"every": asked.every, "points": asked.points, "seed": asked.seed, "houses": asked.houses}
+    with tempfile.TemporaryDirectory(prefix="tocsin-sweep-") as folder, ExitStack() as stack:
+        server = stack.enter_context(cluster()).url if asked.database == "cluster" else asked.database
+        found = sweep(Path(folder), **how, server=server)
     print(json.dumps(found.told(), indent=2))
     return 0 if found.campaign.verdict.good and found.hit else 1
 

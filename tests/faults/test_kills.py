@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
 
@@ -37,19 +35,6 @@ def test_sigterm_lets_what_is_under_way_come_to_its_end(here: Town) -> None:
     assert "Traceback" not in here.log()
 
 
-@pytest.mark.parametrize(
-    "damage",
-    ["DELETE FROM workers", "UPDATE announcements SET worker = 'wk_ghost', term = 7", "UPDATE announcements SET worker = '', term = 0"],
-)
-def test_who_held_it_may_be_forgotten_or_forged(here: Town, damage: str) -> None:
-    """Between two processes: the deliveries alone say what is left to do."""
-    announcement = _cut_off(here, f"who-{len(damage)}")
-    with contextlib.closing(sqlite3.connect(here.folder / "data" / "tocsin.sqlite")) as book, book:
-        book.execute(damage)
-    here.start()
-    assert judge(here.await_(announcement), here.stage.state(), f"who-{len(damage)}").good
-
-
 def test_a_platform_that_is_still_at_work_when_the_next_process_looks_gets_no_second_post(here: Town) -> None:
     """The request was under way when the process was killed; it takes effect only after the next one has begun to look."""
     here.order("x", "latency", value=8)
@@ -78,16 +63,3 @@ def test_a_restart_finds_an_unknown_outcome_as_it_was(here: Town) -> None:
     assert [d["state"] for d in before["deliveries"]] == [d["state"] for d in after["deliveries"]]
     assert {d["destination"] for d in after["deliveries"] if d["state"] == "unknown"} == {"telegram"}
     assert at_rest(after)
-
-
-def _cut_off(here: Town, token: str) -> str:
-    """Kills the server in the middle of a broadcast; gives the announcement."""
-    for platform in ("x", "reddit", "telegram", "discord"):
-        here.order(platform, "latency", value=0.3)
-    announcement: str = here.announce(token)["id"]
-    asked = len(here.stage.state()["log"]["reddit"])
-    sending = here.second_signature(announcement)()
-    wait_for(lambda: len(here.stage.state()["log"]["reddit"]) > asked, 10, "the pointers under way")
-    here.kill()
-    sending.join()
-    return announcement

@@ -55,8 +55,10 @@ class Lead:
                 self.also(self._rest_of(row))
 
     async def _rest_of(self, row: DeliveryRow) -> None:
-        posting = self.under_way.get(row.destination)
-        await self.delivered(await posting if posting else row)
+        if posting := self.under_way.get(row.destination):
+            await posting
+            row = await self.courier.ledger.fresh(row.id)
+        await self.delivered(row)
 
     async def _reference(self, rows: Sequence[DeliveryRow]) -> str | None:
         """The permalink of the first part, "" where nobody is to lead, None where nobody does and a person has to act."""

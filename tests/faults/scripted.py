@@ -193,6 +193,13 @@ class Desk:
     platform: Scripted
     crew: Crew = field(default_factory=Crew)
     stories: dict[str, Story] = field(default_factory=dict)
+    running: set[asyncio.Task[str]] = field(default_factory=set)
+
+    def begin(self) -> asyncio.Task[str]:
+        """Lets it run."""
+        task = asyncio.ensure_future(self.run())
+        self.running.add(task)
+        return task
 
     async def courier(self, permalink: str | None = "") -> Courier:
         """In a new term of this process; all others point to `permalink`."""
@@ -302,6 +309,17 @@ def trust(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(broadcast, "approved", verified)
     monkeypatch.setattr(deliver, "approved", verified)
+
+
+async def kill(desk: Desk) -> Desk:
+    """Ends all that runs, between two transactions, and gives the next process."""
+    async with desk.ctx.database._writing:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+    desk.ctx.database._waiting.clear()
+    return await desk.new_process()
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -112,9 +112,8 @@ class Inquiry:
         return Outcome(Event.POSTED, receipt=receipt)
 
     def _ask(self, trouble: str) -> Outcome:
-        with_url = " with its URL" if self.destination.adapter.limits.permalinks else ""
         advice = (
-            f"Look at {self.destination.id} yourself: if the post is there, mark it as posted{with_url}; "
+            f"Look at {self.destination.id} yourself: if the post is there, mark it as posted with its URL, if it has one; "
             "if it is not, retry it and say that you looked."
         )
         before = self.row.problem.removesuffix(advice).strip()

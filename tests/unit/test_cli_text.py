@@ -493,7 +493,9 @@ def test_help_and_completion_load_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "app.cli"], capture_output=True, text=True, env=os.environ | words_given
     )
-    assert done.stdout.split() == [f"plain,{name}" for name in ("rehearse", "revise", "reject", "request-changes", "resolve", "retry")]
+    assert done.stdout.split() == [
+        f"plain,{name}" for name in ("rehearse", "revise", "reject", "request-changes", "resolve", "retry", "resume")
+    ]
     assert "app.cli.client" not in done.stderr
 
 

@@ -10,8 +10,6 @@ import re
 from datetime import datetime
 from typing import Any, ClassVar
 
-import httpx
-
 from adapters.contract import (
     PERMALINK_SLOT,
     Config,
@@ -30,7 +28,7 @@ from adapters.contract import (
     Role,
     Unsupported,
 )
-from adapters.http import MAX_ANSWER, client, under_way
+from adapters.http import Door, decoded
 
 ALWAYS = 10 * 365 * 86_400.0  # seconds: the key is the banner's own and nothing forgets it
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+")
@@ -61,7 +59,7 @@ class BannerAdapter:
         if config.role is not Role.BANNER:
             raise ValueError(f"{config.id}: role must be banner.")
         self._account = config.account
-        self._client: httpx.AsyncClient | None = None
+        self._door = Door("The banner")
 
     def render(self, message: Message) -> Rendering:
         """The text as one part. The pages that show it escape it and make nothing of it, so nothing needs neutralising."""
@@ -97,7 +95,7 @@ class BannerAdapter:
         """Compares with what `/banner.json` says now. Raises `OutcomeUnknown` where it cannot be asked or answers something else."""
         try:
             shown = await self._shown()
-        except (NotSent, NeedsOperator) as error:
+        except NeedsOperator as error:
             raise OutcomeUnknown(str(error)) from error
         if not shown["active"]:
             return ReadBack("missing", "The banner shows nothing.")
@@ -109,9 +107,7 @@ class BannerAdapter:
         return ""
 
     async def aclose(self) -> None:
-        if self._client:
-            await self._client.aclose()
-            self._client = None
+        await self._door.aclose()
 
     @property
     def _permalink(self) -> str:
@@ -119,17 +115,12 @@ class BannerAdapter:
 
     async def _shown(self) -> dict[str, Any]:
         """`/banner.json`: at least `active` (a bool) and, if active, `text` (a str)."""
-        self._client = self._client or client(self._base)
-        async with under_way("The banner"):
-            answer = await self._client.get("/banner.json", headers={"Cache-Control": "no-cache"})
-        if answer.status_code >= 500 or answer.status_code == 429:
-            raise OutcomeUnknown(f"The banner's address answered {answer.status_code}.")
-        if answer.status_code != 200:
-            raise NeedsOperator(f"No banner is served at {self._base}/banner.json: it answered {answer.status_code}.")
-        try:
-            shown = answer.json() if len(answer.content) <= MAX_ANSWER else None
-        except (ValueError, RecursionError):
-            shown = None
+        answer = await self._door.look(f"{self._base}/banner.json", headers={"Cache-Control": "no-cache"})
+        if answer.status >= 500 or answer.status == 429:
+            raise OutcomeUnknown(f"The banner's address answered {answer.status}.", answer.status)
+        if answer.status != 200:
+            raise NeedsOperator(f"No banner is served at {self._base}/banner.json: it answered {answer.status}.")
+        shown = decoded(answer.body)
         if not isinstance(shown, dict) or not isinstance(shown.get("active"), bool):
             raise NeedsOperator(f"What {self._base}/banner.json answers is no banner.")
         if shown["active"] and not isinstance(shown.get("text"), str):

@@ -1,77 +1,168 @@
-"""The one way out for adapters that speak HTTP themselves: the httpx API on aiohttp's transport, one client an account.
+"""The one way out over HTTP, shared by all adapters of the process: aiohttp itself, one request a call.
 
-Keeps two rules that prevent a double post: a failed connection is `NotSent`, everything else that goes wrong under way is
-`OutcomeUnknown`; and nothing here ever repeats a request. What a status code means lies in each platform's file.
+Rules kept here: a connection that never came about is `NotSent`, everything else that goes wrong under way is `OutcomeUnknown`;
+no POST is ever repeated, no redirect followed, no cookie kept; an answer's time and size are bounded; errors keep no cause, as
+aiohttp's quote the URL, which may be a secret. As nothing is kept from one request to the next, sharing leaks nothing between
+accounts. What a status means lies in each platform's file.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import json
+import math
+import re
+import time
+from asyncio import sslproto
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import aiohttp
-import httpx
-from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
-from adapters.contract import NotSent, OutcomeUnknown
+from adapters.contract import AdapterError, NotSent, OutcomeUnknown
 
-TOTAL_TIMEOUT = 20.0
+TOTAL_TIMEOUT, CONNECT_TIMEOUT = 20.0, 10.0
+IDLE = 4.0  # seconds an unused connection stays: less than servers keep theirs (often 5), lest a post meet one that is being closed
 MAX_ANSWER = 4 * 1024 * 1024
+LONGEST_WAIT = 86_400.0
 USER_AGENT = "Tocsin/0.1"
 
-
-_UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def transport() -> AiohttpTransport:
-    """A transport of its own: unbounded pool, no cookies (the shared jar would leak them between accounts).
-
-    The context is given since the transport would load the system's certificates into one of its own, for a tenth of a second, and
-    then not use it: aiohttp's connector checks certificates.
-    """
-    return AiohttpTransport(
-        verify=_UNUSED, client=lambda: aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0))
-    )
+sslproto.SSLProtocol.max_size = 16 * 1024  # one TLS record; of asyncio's 256 KiB each connection would hold its own (240 KiB, now 45)
 
 
-def client(base_url: str, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
-    """A client for one account on one host. Follows no redirect, so credentials never travel to another host."""
-    return httpx.AsyncClient(
-        base_url=base_url,
-        headers={"User-Agent": USER_AGENT} | (headers or {}),
-        transport=transport(),
-        timeout=TOTAL_TIMEOUT,
-        follow_redirects=False,
-    )
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. Names of headers are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
-def never_left(error: BaseException | None) -> bool:
-    """Whether the error proves that no byte of the request reached the platform.
+@dataclass(slots=True, eq=False)
+class _Shared:
+    """The connections of one event loop and how many doors use them. Unbounded: a slow platform must not make others wait."""
 
-    httpx-aiohttp reports "sent, then hung up" as `httpx.ConnectTimeout` too, so the cause decides, not the httpx class. Only
-    `__cause__` is followed: a `__context__` may be the failure of an earlier try.
-    """
-    seen = 0
-    while error is not None and seen < 10:
-        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-            return True
-        error, seen = error.__cause__, seen + 1
-    return False
+    loop: asyncio.AbstractEventLoop
+    session: aiohttp.ClientSession
+    users: int = 0
 
 
-@asynccontextmanager
-async def under_way(platform: str, total: float = TOTAL_TIMEOUT) -> AsyncIterator[None]:
-    """Wraps one request: bounds its whole time and names what went wrong on the way by what it means for the post."""
+_OPEN: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
+
+
+class Door:
+    """One adapter's way out to `platform`. Its first request opens it, or opens the shared connections if it is the first of all."""
+
+    __slots__ = ("_platform", "_shared")
+
+    def __init__(self, platform: str) -> None:
+        self._platform = platform
+        self._shared: _Shared | None = None
+
+    async def ask(self, method: str, url: str | URL, **what: Any) -> Answer:
+        """One request, with aiohttp's `headers`, `params`, `json`, `data`. Raises `NotSent`, `OutcomeUnknown`, neither with a cause."""
+        shared = self._shared = self._shared or _entered()
+        within = aiohttp.ClientTimeout(TOTAL_TIMEOUT, CONNECT_TIMEOUT, ceil_threshold=math.inf)  # not rounded up to the next second
+        try:
+            async with shared.session.request(method, url, allow_redirects=False, timeout=within, **what) as answer:
+                return Answer(answer.status, answer.headers, await self._whole(answer.content))
+        except Exception as error:
+            own = self._meaning(error)
+        own.__cause__ = own.__context__ = None
+        raise own
+
+    async def look(self, url: str | URL, **what: Any) -> Answer:
+        """A GET for `find` and `read`. Raises `OutcomeUnknown` where nothing was seen."""
+        try:
+            return await self.ask("GET", url, **what)
+        except NotSent as error:
+            raise OutcomeUnknown(str(error)) from None
+
+    async def aclose(self) -> None:
+        """The last to leave closes the connections. May be called again, and the door used again."""
+        shared, self._shared = self._shared, None
+        if shared is None:
+            return
+        shared.users -= 1
+        if not shared.users:
+            del _OPEN[shared.loop]
+            await shared.session.close()
+
+    async def _whole(self, content: aiohttp.StreamReader) -> bytes:
+        body = bytearray()
+        async for chunk in content.iter_any():
+            body += chunk
+            if len(body) > MAX_ANSWER:
+                raise OutcomeUnknown(f"{self._platform}'s answer was far too long.")
+        return bytes(body)
+
+    def _meaning(self, error: Exception) -> AdapterError:
+        if isinstance(error, AdapterError):
+            return error
+        if isinstance(error, aiohttp.ClientSSLError):
+            return NotSent(f"No trusted encryption with {self._platform}: look at its certificate and at this machine's clock.")
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):  # no byte of the request has left
+            return NotSent(f"{self._platform} could not be reached.")
+        if isinstance(error, TimeoutError):
+            return OutcomeUnknown(f"{self._platform} gave no answer within {TOTAL_TIMEOUT:g} s.")
+        return OutcomeUnknown(f"The connection to {self._platform} broke before a whole answer came.")
+
+
+def _entered() -> _Shared:
+    loop = asyncio.get_running_loop()
+    if loop not in _OPEN:
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+        )
+        _OPEN[loop] = _Shared(loop, session)
+    _OPEN[loop].users += 1
+    return _OPEN[loop]
+
+
+def decoded(body: bytes) -> Any:
+    """The JSON value, None where it is none."""
     try:
-        async with asyncio.timeout(total):
-            yield
-    except TimeoutError as error:
-        if never_left(error):
-            raise NotSent(f"{platform} could not be reached within {total:g} s.") from error
-        raise OutcomeUnknown(f"{platform} gave no answer within {total:g} s.") from error
-    except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
-        if never_left(error):
-            raise NotSent(f"{platform} refused the connection.") from error
-        raise OutcomeUnknown(f"The connection to {platform} broke before an answer came.") from error
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def dig(value: object, *keys: str | int) -> object:
+    """What lies under the keys and indices of a JSON value, None where something on the way is not there."""
+    for key in keys:
+        if isinstance(key, int):
+            value = value[key] if isinstance(value, list) and len(value) > key else None
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def seconds(*said: object) -> float | None:
+    """The first of them that is a number of seconds or, as a `Retry-After` may be, an HTTP date to come; at most a day."""
+    for one in map(str, said):
+        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,20})?", one, re.ASCII):
+            return min(float(one), LONGEST_WAIT)
+        if one.endswith(" GMT") and (wait := _till(one)) is not None:
+            return wait
+    return None
+
+
+def until(unix: object) -> float | None:
+    """Seconds until a time in Unix seconds, at least one, at most a day; None where it is no such time."""
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,20})?", str(unix), re.ASCII):
+        return None
+    return min(max(float(str(unix)) - time.time(), 1.0), LONGEST_WAIT)
+
+
+def _till(date: str) -> float | None:
+    try:
+        return until(parsedate_to_datetime(date).timestamp())
+    except ValueError:
+        return None

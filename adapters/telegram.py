@@ -2,13 +2,12 @@
 
 Rules kept here: no markup is sent (`parse_mode`), previews are off, and what the server would turn into a mention, tag or command
 gets a space. The bot's token is part of every URL, so the library never has it: it names a method, and `_Way` puts the address
-together below everything that logs or quotes one. A refusal counts only in the Bot API's own form (`ok: false` with a description);
+together below all that logs or quotes one. A refusal counts only in the Bot API's own form (`ok: false` with a description);
 all else is `OutcomeUnknown`, as nothing can look for a message on Telegram. Facts and their sources: `docs/adapters/telegram.md`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import AsyncIterator
@@ -18,7 +17,6 @@ from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any, ClassVar
 
-import httpx
 from telegram import Bot, ChatFullInfo, ChatMember, LinkPreviewOptions, ReplyParameters
 from telegram.error import TelegramError
 from telegram.request import BaseRequest, RequestData
@@ -44,12 +42,11 @@ from adapters.contract import (
     Unsupported,
     WrongAccount,
 )
-from adapters.http import MAX_ANSWER, USER_AGENT, transport, under_way
+from adapters.http import TOTAL_TIMEOUT, Answer, Door, decoded, seconds
 from adapters.text import URL, mark, neutralise_mentions, quoted, split, utf16_length
 
 MAX_LENGTH, MAX_PARTS, MAX_PAGE = 4096, 10, 256 * 1024
 LOOK = "look at the chat whether the message is there"
-_TIMEOUTS = {"connect": 10.0, "pool": 10.0, "read": 20.0}
 _NAME, _ID, _NUMBER = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}"), re.compile(r"-?[1-9][0-9]{0,15}"), re.compile(r"[1-9][0-9]{0,15}")
 _COMMAND = re.compile(rf"(?P<keep>(?<![A-Za-z0-9+.-]){URL.pattern})|(?<![\w/<>])/(?=[A-Za-z0-9_]{{1,64}}(?![\w/<>]))")
 _NO_RIGHT = re.compile(r"chat not found|rights|supergroup chat|CHAT_[A-Z_]+")
@@ -81,7 +78,7 @@ class TelegramAdapter:
         self._pin, self._base = config.fields.get("pin") == "true", config.base_url.rstrip("/")
         self._web = f"{self._base or 'https://t.me'}/{self._chat.removeprefix('@')}/"
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """Only an @channel has pages that anyone can read, so only such a one can be primary.
 
@@ -156,14 +153,14 @@ class TelegramAdapter:
         if not self._public or number is None:
             return ReadBack("not_possible", "Only members can read this chat: let one of them look.")
         try:
-            status, body, _ = await self._way.ask("GET", f"{self._web}{number}?embed=1&mode=tme", {})
-        except (NotSent, OutcomeUnknown) as error:
+            page = await self._way.door.look(f"{self._web}{number}?embed=1&mode=tme")
+        except OutcomeUnknown as error:
             raise OutcomeUnknown(f"The public page could not be read: {error}") from None
-        if status == 404:
+        if page.status == 404:
             return ReadBack("missing", "Telegram has no public page of this message.")
-        if status != 200 or len(body) > MAX_PAGE:
-            return ReadBack("not_possible", f"Telegram's public page is unusable (status {status}): look yourself.")
-        return _Page.compare(body.decode("utf-8", "replace"), f"{self._chat[1:]}/{number}", part.text)
+        if page.status != 200 or len(page.body) > MAX_PAGE:
+            return ReadBack("not_possible", f"Telegram's public page is unusable (status {page.status}): look yourself.")
+        return _Page.compare(page.body.decode("utf-8", "replace"), f"{self._chat[1:]}/{number}", part.text)
 
     async def finish(self, receipt: Receipt) -> str:
         number = self._number(receipt)
@@ -225,77 +222,49 @@ async def _in_our_words() -> AsyncIterator[None]:
 
 
 class _Way(BaseRequest):
-    """The way to the Bot API: one request, never repeated, past httpx's client, which logs URLs. Refusals become our errors."""
+    """The way to the Bot API, past the library's own requests. Refusals become our errors."""
 
     def __init__(self, address: str, token: str) -> None:
-        self._transport, self._address, self._token = transport(), address + token, token
+        self.door, self._address, self._token = Door("Telegram"), address + token, token
 
     @property
     def read_timeout(self) -> float | None:
-        return _TIMEOUTS["read"]
+        return TOTAL_TIMEOUT
 
     async def initialize(self) -> None:
         """Connections are opened as they are needed."""
 
     async def shutdown(self) -> None:
-        await self._transport.aclose()
+        await self.door.aclose()
 
     async def do_request(self, url: str, method: str, request_data: RequestData | None = None, *_: Any, **__: Any) -> tuple[int, bytes]:
         form = request_data.json_parameters if request_data else {}
-        status, body, headers = await self.ask(method, self._address + url, form)
-        if not 200 <= status < 300:
-            raise _refusal(status, body, headers, self._token)
-        return status, body
-
-    async def ask(self, method: str, url: str, form: dict[str, str]) -> tuple[int, bytes, httpx.Headers]:
-        """One exchange: status, body, headers. Raises `NotSent`, `OutcomeUnknown`."""
-        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-        request = httpx.Request(method, url, headers=headers, data=form or None, extensions={"timeout": _TIMEOUTS})
-        async with under_way("Telegram"):
-            response = await self._transport.handle_async_request(request)
-            try:
-                return response.status_code, await _bounded(response), response.headers
-            except httpx.DecodingError:
-                raise OutcomeUnknown(f"Telegram's answer could not be read: {LOOK}.") from None
-            finally:
-                await response.aclose()
+        answer = await self.door.ask(method, self._address + url, data=form or None)
+        if not 200 <= answer.status < 300:
+            raise _refusal(answer, self._token)
+        return answer.status, answer.body
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
         """As the library's, but the body is not logged (an error page may quote the URL), and only `ok: true` is a success."""
-        said = _object(payload)
-        if said.get("ok") is not True:
+        said = decoded(payload)
+        if not isinstance(said, dict) or said.get("ok") is not True:
             raise TelegramError("Invalid server response")
         return said
 
 
-async def _bounded(response: httpx.Response) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            raise OutcomeUnknown(f"Telegram's answer was far too long: {LOOK}.")
-    return bytes(body)
-
-
-def _object(payload: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(payload)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def _refusal(status: int, body: bytes, headers: httpx.Headers, token: str) -> AdapterError:
+def _refusal(answer: Answer, token: str) -> AdapterError:
     """What an error answer means; descriptions are those of tdlib's `Client.cpp` and `ClientManager.cpp`."""
-    said = _object(body)
+    status, said = answer.status, decoded(answer.body)
+    said = said if isinstance(said, dict) else {}
     own_form = said.get("ok") is False and isinstance(said.get("description"), str)
     why = str(said.get("description")).replace(token, "…") if own_form else ""
     more = said["parameters"] if isinstance(said.get("parameters"), dict) else {}
     if status == 429:
-        return NotSent("Telegram asks to wait before the next message.", _seconds(more.get("retry_after"), headers.get("retry-after")))
+        wait = seconds(more.get("retry_after"), answer.headers.get("Retry-After"))
+        return NotSent("Telegram asks to wait before the next message.", wait)
     if not own_form or status not in {400, 401, 403, 404}:
-        return OutcomeUnknown(f"Telegram answered with status {status}: {LOOK}.")
+        return OutcomeUnknown(f"Telegram answered with status {status}: {LOOK}.", status)
     if moved := more.get("migrate_to_chat_id"):
         return NeedsOperator(f"The group has become the supergroup {quoted(moved)}: set chat and account to that number.")
     if status in {401, 404}:
@@ -303,14 +272,6 @@ def _refusal(status: int, body: bytes, headers: httpx.Headers, token: str) -> Ad
     if status == 403 or _NO_RIGHT.search(why):
         return NeedsOperator(f"The bot may not post ({quoted(why)}): make it an administrator of the chat that may post.")
     return Rejected(f"Telegram refused the message ({quoted(why)}): change the text.")
-
-
-def _seconds(*said: object) -> float | None:
-    """The first of them that is a number of seconds, at most a day."""
-    for one in said:
-        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", str(one)):
-            return min(float(str(one)), 86400.0)
-    return None
 
 
 class _Page(HTMLParser):

@@ -1,20 +1,18 @@
 """What the bot and the webhook on Discord share: how a text is made literal and counted, one request, and how answers are read.
 
-Rules kept here: markdown is escaped, never stripped, so a reader sees the characters that people signed; a webhook's URL is a secret,
-so requests go past httpx's client, which logs URLs, and errors keep no cause that quotes one; an answer counts only in Discord's own
-form (`message` and a numeric `code`), and whatever is not recognised is `OutcomeUnknown`. Facts and sources: `docs/adapters/discord.md`.
+Rules kept here: markdown is escaped, never stripped, so a reader sees the characters that people signed; a webhook's URL is a
+secret, so what an answer quotes of it is blanked; an answer counts only in Discord's own form (`message` and a numeric `code`), and
+whatever is not recognised is `OutcomeUnknown`. Facts and sources: `docs/adapters/discord.md`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
+from adapters import http
 from adapters.contract import (
     PERMALINK_SLOT,
     AdapterError,
@@ -29,7 +27,6 @@ from adapters.contract import (
     Rendering,
     Unsupported,
 )
-from adapters.http import MAX_ANSWER, USER_AGENT, transport, under_way
 from adapters.text import mark, quoted, split, utf16_length
 
 HOST = "https://discord.com"
@@ -42,9 +39,9 @@ SLOWED = frozenset({20016, 20028, 20029, 40062})
 REFUSED = frozenset({50006, 50035, 200000, 240000})
 FORBIDDEN = frozenset({10003, 10015, 40001, 50001, 50008, 50013, 50014, 50024, 50027, 160002})
 UNKNOWN_MESSAGE = 10008
+AGENT = f"DiscordBot (https://tocsin.example, {http.USER_AGENT.partition('/')[2]})"  # another form may be blocked (40333)
 
 _ID = re.compile(r"[1-9][0-9]{0,19}")
-_TIMEOUTS = {"connect": 10.0, "pool": 10.0, "read": 20.0}
 _MARKUP = re.compile(
     rf"(?P<keep>{re.escape(PERMALINK_SLOT)}|<https?://[^\s<>]+>|https?://[^\s<]+<?)"  # a backslash at its end would join the link
     r"|^[^\S\n]*(?:(?=(?:\#{1,3}|-\#|>{1,3}|[-+])\s)|[0-9]{1,9}(?=[.)]\s))"
@@ -68,41 +65,27 @@ class Answer:
         return code if type(code) is int else None
 
 
+_HEADERS: Mapping[str, str] = {"User-Agent": AGENT}
+
+
 class Wire:
-    """One credential's way to Discord's REST API v10. One request a call, never repeated, no redirect followed."""
+    """One credential's way to Discord's REST API v10."""
+
+    __slots__ = ("_base", "_door", "_headers", "_secret")
 
     def __init__(self, base_url: str, secret: str, headers: Mapping[str, str] | None = None) -> None:
         self._base = f"{base_url.rstrip('/') or HOST}/api/v10"
-        agent = f"DiscordBot (https://tocsin.example, {USER_AGENT.partition('/')[2]})"  # another form may be blocked (40333)
-        self._headers = {"User-Agent": agent, "Accept-Encoding": "identity"} | dict(headers or {})
+        self._headers = {"User-Agent": AGENT, **headers} if headers else _HEADERS
         self._secret = secret.encode()
-        self._transport: httpx.AsyncBaseTransport | None = None
+        self._door = http.Door("Discord")
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """Raises `NotSent`, `OutcomeUnknown`, neither with a cause."""
-        own: AdapterError = OutcomeUnknown(f"Discord's answer could not be read: {LOOK}.")
-        self._transport = self._transport or transport()
-        try:
-            request = httpx.Request(method, self._base + path, headers=self._headers, json=body, extensions={"timeout": _TIMEOUTS})
-            async with under_way("Discord"):
-                response = await self._transport.handle_async_request(request)
-                try:
-                    return Answer(response.status_code, response.headers, _json(await _bounded(response), self._secret))
-                finally:
-                    await response.aclose()
-        except AdapterError as error:
-            own = error
-        except Exception:  # noqa: S110 - `own` says it, without the cause
-            pass
-        own.__cause__ = own.__context__ = None
-        raise own
+        return self._read(await self._door.ask(method, self._base + path, headers=self._headers, json=body))
 
     async def look(self, path: str) -> Answer:
         """A GET for `find` and `read`. Raises `OutcomeUnknown` where nothing was seen."""
-        try:
-            return await self.call("GET", path)
-        except NotSent as error:
-            raise OutcomeUnknown(str(error)) from None
+        return self._read(await self._door.look(self._base + path, headers=self._headers))
 
     async def ask(self, path: str) -> Answer:
         """A GET for `check`. Raises `NotSent` where nothing was learnt."""
@@ -112,39 +95,25 @@ class Wire:
             raise NotSent(str(error)) from None
 
     async def aclose(self) -> None:
-        if self._transport is not None:
-            await self._transport.aclose()
+        await self._door.aclose()
 
-
-async def _bounded(response: httpx.Response) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            raise OutcomeUnknown(f"Discord's answer was far too long: {LOOK}.")
-    return bytes(body)
-
-
-def _json(body: bytes, secret: bytes) -> Any:
-    """The JSON value without the secret, which an answer may quote; None where it is none."""
-    try:
-        return json.loads(body.replace(secret, b"..."))
-    except (ValueError, RecursionError):
-        return None
+    def _read(self, answer: http.Answer) -> Answer:
+        """Without the secret, which an answer may quote."""
+        return Answer(answer.status, answer.headers, http.decoded(answer.body.replace(self._secret, b"...")))
 
 
 def refusal(answer: Answer) -> AdapterError:
     """What an answer that is no success means; codes as on Discord's page `opcodes-and-status-codes.mdx`."""
     why = quoted(_why(answer)) if answer.code is not None else ""
     if answer.status == 429 or answer.code in SLOWED:
-        return NotSent("Discord asks to wait before the next message.", _seconds(answer))
+        return NotSent("Discord asks to wait before the next message.", _wait(answer))
     if answer.code is None or answer.status not in {400, 401, 403, 404}:
-        return OutcomeUnknown(f"Discord answered with status {answer.status}: {LOOK}.")
+        return OutcomeUnknown(f"Discord answered with status {answer.status}: {LOOK}.", answer.status)
     if answer.code in REFUSED:
         return Rejected(f"Discord refused the message ({why}): change the text.")
     if answer.code in FORBIDDEN or answer.status != 400:
         return NeedsOperator(f"Discord does not let us post ({why}): mend the credential, the channel or the permissions.")
-    return OutcomeUnknown(f"Discord answered {why} with code {answer.code}: {LOOK}.")
+    return OutcomeUnknown(f"Discord answered {why} with code {answer.code}: {LOOK}.", answer.status)
 
 
 def object_of(answer: Answer) -> Mapping[str, Any]:
@@ -166,13 +135,16 @@ def _why(answer: Answer) -> str:
     return str(answer.said["message"])
 
 
-def _seconds(answer: Answer) -> float | None:
-    """How long to wait, at most a day: the body's `retry_after` (a float), else a header."""
+def _wait(answer: Answer) -> float | None:
+    """How long to wait: the body's `retry_after` (a float), else a header."""
     body = answer.said.get("retry_after") if isinstance(answer.said, dict) else None
-    for one in (body, answer.headers.get("retry-after"), answer.headers.get("x-ratelimit-reset-after")):
-        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,20})?", str(one)):
-            return min(float(str(one)), 86400.0)
-    return None
+    return http.seconds(body, answer.headers.get("Retry-After"), answer.headers.get("X-RateLimit-Reset-After"))
+
+
+def _rest(headers: Mapping[str, str]) -> float:
+    """How long the channel's bucket, which this post has emptied, stays so."""
+    empty = headers.get("X-RateLimit-Remaining") == "0"
+    return (http.seconds(headers.get("X-RateLimit-Reset-After")) or 0.0) if empty else 0.0
 
 
 def literal(text: str) -> str:
@@ -224,7 +196,7 @@ def receipt_of(answer: Answer, channel: str, author: str, web: str) -> Receipt:
     said = answer.said if isinstance(answer.said, dict) else {}
     if not is_id(said.get("id")) or said.get("channel_id") != channel or author_of(said) != author:
         raise OutcomeUnknown(f"Discord's answer does not show a message of ours in channel {channel}: {LOOK}.")
-    return Receipt(said["id"], web + said["id"])
+    return Receipt(said["id"], web + said["id"], _rest(answer.headers))
 
 
 def author_of(said: Mapping[str, Any]) -> object:

@@ -1,19 +1,19 @@
 """Reddit: a text post in one subreddit, or a comment where a post is answered; through praw, with a script app's login.
 
 Rules kept here: one POST a call; a receipt needs an id of Reddit's alphabet and a permalink in our subreddit; the text is shown
-literally. How requests go out and what their failures mean lies in `wire.py`, Markdown in `text.py`, the facts and
+literally. How requests go out lies in `wire.py`, what answers mean in `answers.py`, Markdown in `text.py`, the facts and
 their sources in `docs/adapters/reddit.md`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import ClassVar
 
-import httpx
+from yarl import URL
 
 from adapters import http
 from adapters.contract import (
@@ -37,8 +37,10 @@ from adapters.contract import (
     Unsupported,
     WrongAccount,
 )
-from adapters.reddit.text import dig, literal, same_text
-from adapters.reddit.wire import MADE_NO_SENSE, Conflict, Wire
+from adapters.http import dig
+from adapters.reddit.answers import Conflict
+from adapters.reddit.text import literal, same_text
+from adapters.reddit.wire import AT_ONCE, MADE_NO_SENSE, Wire
 from adapters.text import quoted
 
 WWW, OAUTH = "https://www.reddit.com", "https://oauth.reddit.com"
@@ -76,9 +78,9 @@ class RedditAdapter:
         login = {"client_id": config.fields.get("client_id", ""), "username": self._user}
         secrets = {one.name: config.secrets[one.name] for one in self.fields if one.secret and one.name in config.secrets}
         self._wire = Wire((base or WWW, base or OAUTH), f"{config.id} (u/{self._user})", login, secrets)
-        self._reader: httpx.AsyncClient | None = None
+        self._door = http.Door("Reddit")
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """`settle` is a guess: how long a new post stays out of the account's listing has no source.
 
@@ -95,7 +97,7 @@ class RedditAdapter:
             edit=True,
             pin=self._sticky,
             paces=(Pace(f"reddit:{self.config.fields.get('client_id', '')}", 30, 60.0),),
-            at_once=1,
+            at_once=AT_ONCE,
         )
 
     def render(self, message: Message) -> Rendering:
@@ -164,7 +166,8 @@ class RedditAdapter:
         """Reads the permalink's `.json` without a login. Whether Reddit still shows that to everyone is unsourced: 403 says it does not."""
         if not (ids := self._permalink.fullmatch(receipt.permalink)):
             raise OutcomeUnknown(f"The receipt holds no permalink in r/{self._sub} to read.")
-        status, answer = await self._seen(receipt.permalink)
+        whole = await self._door.look(URL(f"{receipt.permalink}.json?raw_json=1", encoded=True))
+        status, answer = whole.status, http.decoded(whole.body)
         if status == 404:
             return ReadBack("missing", "Reddit shows no such post to a logged-out reader")
         if status == 403:
@@ -189,16 +192,14 @@ class RedditAdapter:
 
     async def aclose(self) -> None:
         await self._wire.aclose()
-        if self._reader:
-            await self._reader.aclose()
-            self._reader = None
+        await self._door.aclose()
 
     def _receipt(self, name: object, permalink: object) -> Receipt:
-        """Only of a name and a permalink that are right and belong together."""
+        """Only of a name and a permalink that are right and belong together. It tells how long the account's limit is used up."""
         ids = self._permalink.fullmatch(permalink) if isinstance(permalink, str) else None
         if not ids or name != (f"t1_{ids[2]}" if ids[2] else f"t3_{ids[1]}"):
             raise OutcomeUnknown("Reddit's answer holds no id and permalink of a post of ours.")
-        return Receipt(str(name), ids[0])
+        return Receipt(str(name), ids[0], self._wire.rest)
 
     async def _commented(self, part: Part, reply_to: Receipt) -> Receipt:
         """Older recordings have no permalink in a comment: then it is the post's with the comment's id."""
@@ -239,25 +240,13 @@ class RedditAdapter:
             for child, at in zip(children, times, strict=True):
                 if not isinstance(at, int | float):
                     raise OutcomeUnknown(MADE_NO_SENSE)
-                if at >= begin and str(dig(child, "data", "subreddit")).casefold() == self._sub.casefold():
+                whose, where = (str(dig(child, "data", name) or "").casefold() for name in ("author", "subreddit"))
+                if at >= begin and where == self._sub.casefold() and whose in ("", self._user.casefold()):
                     yield dig(child, "data")
             if not isinstance(after, str) or float(str(times[-1])) < begin:
                 return
             more = {"after": after}
         raise OutcomeUnknown("The account has too many new posts to look through: look on Reddit, then mark it as posted or retry.")
-
-    async def _seen(self, permalink: str) -> tuple[int, object]:
-        self._reader = self._reader or http.client(self._web)
-        try:
-            async with http.under_way("Reddit"), self._reader.stream("GET", f"{permalink}.json", params={"raw_json": "1"}) as answer:
-                body = bytearray()
-                async for chunk in answer.aiter_bytes():
-                    body += chunk
-                    if len(body) > http.MAX_ANSWER:
-                        raise OutcomeUnknown(MADE_NO_SENSE)
-                return answer.status_code, json.loads(body) if answer.status_code == 200 else None
-        except (NotSent, ValueError, RecursionError) as error:
-            raise OutcomeUnknown(str(error) if isinstance(error, NotSent) else MADE_NO_SENSE) from error
 
 
 def _name(config: Config, field: str, pattern: str) -> str:

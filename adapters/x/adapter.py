@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import ClassVar
 
@@ -34,9 +35,10 @@ from adapters.contract import (
     Unsupported,
     WrongAccount,
 )
+from adapters.http import dig
 from adapters.text import mark, neutralise_mentions, quoted, split
-from adapters.x.text import dig, embedded_text, same_text, sayable, told_text, told_time, weight
-from adapters.x.wire import MADE_NO_SENSE, ReplyRefused, Wire
+from adapters.x.text import embedded_text, same_text, sayable, told_text, told_time, weight
+from adapters.x.wire import MADE_NO_SENSE, ReplyRefused, Wire, rest
 
 WEB = "https://x.com"
 LENGTH, THREAD, LINK = 280, 25, 23  # weighted characters; posts in a thread (our own ceiling); what any link weighs
@@ -68,7 +70,7 @@ class XAdapter:
         self._app = sha256(keys["consumer_key"].get_secret_value().encode()).hexdigest()[:12] if "consumer_key" in keys else ""
         self._wire = Wire(self._base, f"{config.id} (@{self.handle})", keys)
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """`settle` is a guess: how long a new post stays out of the timeline has no source. The paces are of docs `rate-limits.mdx`."""
         return Limits(
@@ -171,17 +173,17 @@ class XAdapter:
             raise Unsupported(f"The post to reply to is not one of @{self.handle}: post this without the reply.")
         return match[1]
 
-    def _receipt(self, post_id: str) -> Receipt:
-        return Receipt(post_id, f"{self._base or WEB}/{self.handle}/status/{post_id}")
+    def _receipt(self, post_id: str, rest: float = 0.0) -> Receipt:
+        return Receipt(post_id, f"{self._base or WEB}/{self.handle}/status/{post_id}", rest)
 
     def _shows(self, part: Part, shown: str, links: Mapping[str, str]) -> bool:
         return any(same_text(text, shown, links, self.handle) for text in (part.text, part.standalone) if text)
 
     async def _posted(self, text: str, **reply: str) -> Receipt:
-        status, answer = await self._wire.asked("create_tweet", text=text, **reply)
-        if status != 201:
-            raise OutcomeUnknown(f"X answered {status} where it should tell the id of a post.")
-        return self._receipt(_post_id(dig(answer, "data", "id")))
+        whole, answer = await self._wire.asked("create_tweet", text=text, **reply)
+        if whole.status != 201:
+            raise OutcomeUnknown(f"X answered {whole.status} where it should tell the id of a post.", whole.status)
+        return self._receipt(_post_id(dig(answer, "data", "id")), rest(whole.headers))
 
     async def _timeline(self, since: datetime) -> AsyncIterator[object]:
         """The account's own posts not older than `since`. Raises `OutcomeUnknown` for one that makes no sense or too many."""

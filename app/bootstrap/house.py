@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ def database_url(settings: Settings) -> str:
 async def open_house(settings: Settings) -> AsyncIterator[House]:
     """Opens everything, lets a worker run, and closes in order. Raises `ConfigurationError`."""
     configure(settings.log_level)
+    _more_files()
     try:
         tokens = Tokens(settings.api_tokens.get_secret_value())
     except ValueError as error:
@@ -76,6 +78,13 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         stack.push_async_callback(_stop, working)
         stack.push_async_callback(worker.stop)
         yield House(ctx, tokens)
+
+
+def _more_files() -> None:
+    """A thousand destinations are a thousand connections, and many systems let a process open 1,024 files unless it asks."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

@@ -6,7 +6,7 @@ The correction that was written in advance is looked at with the rest: when it h
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from adapters.contract import PERMALINK_SLOT
 from app.domain import wording
@@ -22,7 +22,7 @@ def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
     canonical = wording.check(manifest.text, manifest.incident)
     known = {(finding.rule, finding.excerpt) for finding in canonical}
     found = [("", finding) for finding in canonical]
-    for destination, text in _renderings(manifest):
+    for destination, text in _each_once(_renderings(manifest)):
         for finding in wording.check(text, manifest.incident):
             if (finding.rule, finding.excerpt) not in known:
                 known.add((finding.rule, finding.excerpt))
@@ -38,6 +38,15 @@ def _renderings(manifest: Manifest) -> Iterator[tuple[str, str]]:
         for form in filter(None, (entry.full, entry.pointer)):
             for text in dict.fromkeys(text for part in form.parts for text in (part.text, part.title, part.standalone)):
                 yield entry.id, text.replace(PERMALINK_SLOT, "").replace("\\", "")
+
+
+def _each_once(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """A thousand pointers say the same: it is read once, for the first of them."""
+    seen: set[str] = set()
+    for destination, text in texts:
+        if text not in seen:
+            seen.add(text)
+            yield destination, text
 
 
 def unanswered(manifest: Manifest) -> tuple[Finding, ...]:

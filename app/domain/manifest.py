@@ -6,6 +6,7 @@ canonical form of themselves are refused, so that one manifest has one digest. R
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -91,20 +92,26 @@ class Manifest:
     @classmethod
     def parse(cls, raw: bytes) -> Manifest:
         """The manifest that these canonical bytes are; raises `ManifestError`."""
-        try:
-            data = json.loads(raw)
-            canonical, form = rfc8785.dumps(data) == raw, data.pop("format")
-            manifest = _manifest(data)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ManifestError(f"Not a manifest: {error}") from error
-        if not canonical or form != FORMAT:
-            raise ManifestError(f"The manifest is not in the canonical form of {FORMAT}.")
-        return manifest
+        return _parsed(raw)
 
     @property
     def primary(self) -> str:
         """The destination that is to carry the full text, or "" where only a banner or the team is told."""
         return self.primaries[0] if self.primaries else ""
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(raw: bytes) -> Manifest:
+    """The same bytes are the same manifest, which nothing can change: it is read again and again while a broadcast begins."""
+    try:
+        data = json.loads(raw)
+        canonical, form = rfc8785.dumps(data) == raw, data.pop("format")
+        manifest = _manifest(data)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ManifestError(f"Not a manifest: {error}") from error
+    if not canonical or form != FORMAT:
+        raise ManifestError(f"The manifest is not in the canonical form of {FORMAT}.")
+    return manifest
 
 
 def digest(manifest: bytes) -> str:

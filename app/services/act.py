@@ -15,7 +15,7 @@ from app.domain.manifest import Manifest
 from app.services.announce import existing
 from app.services.context import Context, Refused
 from app.store import announcements as store
-from app.store import deliveries, follow_ups, holds, timeline
+from app.store import budgets, deliveries, follow_ups, holds, timeline
 from app.store.announcements import AnnouncementRow
 from app.store.deliveries import DeliveryRow, Overtaken
 
@@ -81,7 +81,7 @@ async def _act(ctx: Context, delivery_id: str, event: Event, by: str, data: dict
             raise Refused(409, f"The delivery is {row.state}.", "Read its state again; perhaps it went out meanwhile.") from error
         changed = {"state": AnnouncementState.SENDING.value}
         if event is Event.RETRIED:
-            await holds.lift(tx, row.destination, "paused")
+            await _opened(ctx, tx, row.destination)
             changed |= await _leads_again(ctx, tx, announcement, row)
         await store.change_announcement(tx, announcement.id, **changed)
         await ctx.database.signal(tx, announcement.id)
@@ -91,11 +91,22 @@ async def _act(ctx: Context, delivery_id: str, event: Event, by: str, data: dict
         )
 
 
+async def _opened(ctx: Context, tx: AsyncConnection, destination: str) -> None:
+    """A person says that it can be tried: a pause ends, and so does the wait that the platform asked for."""
+    await holds.lift(tx, destination, "paused")
+    if found := ctx.destinations.get(destination):
+        await budgets.reopen(tx, budgets.closable(found.adapter.limits, destination)[0])
+
+
 async def _leads_again(ctx: Context, tx: AsyncConnection, announcement: AnnouncementRow, row: DeliveryRow) -> dict[str, Any]:
-    """What makes a primary or fallback lead again that a person retries, as long as none of them has posted."""
+    """What makes a primary or fallback lead again that a person retries, as long as none of them has posted or is just posting."""
     manifest = Manifest.parse((await store.manifest_text(tx, row.digest)).encode())
     rows = [d for d in await deliveries.of_digest(tx, row.digest) if d.destination in manifest.primaries]
-    if row.destination not in manifest.primaries or row.role != Role.PRIMARY.value or any(d.done for d in rows):
+    if (
+        row.destination not in manifest.primaries
+        or row.role != Role.PRIMARY.value
+        or any(d.done or d.state == DeliveryState.SENDING.value for d in rows)
+    ):
         return {}
     return {"leads": row.destination, "led_since": datetime.now(UTC)}
 

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 PREFLIGHT = timedelta(hours=4)
 FRESH = timedelta(minutes=2)
+AT_ONCE = 100
 
 
 async def when_due(ctx: Context) -> bool:
@@ -40,14 +41,21 @@ async def when_due(ctx: Context) -> bool:
 
 
 async def all_of_them(ctx: Context) -> list[dict[str, Any]]:
-    """Checks all destinations at once, keeps and returns what was found of each."""
-    found = await asyncio.gather(*(one(destination) for destination in ctx.destinations.values()))
+    """Checks all destinations, many at once, keeps and returns what was found of each."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(destination: Destination) -> dict[str, Any]:
+        async with places:
+            return await one(destination)
+
+    found = await asyncio.gather(*(in_turn(destination) for destination in ctx.destinations.values()))
     ctx.wrong_accounts = {item["destination"]: item["detail"] for item in found if item.pop("wrong_account")}
 
     async def work(tx: AsyncConnection) -> None:
         await tx.execute(delete(checks))
+        held = await holds.standing(tx)
         for item in found:
-            if item["ok"]:
+            if item["ok"] and item["destination"] in held:
                 await holds.lift(tx, item["destination"], "paused")
         if found:
             await tx.execute(insert(checks), [{k: v for k, v in f.items() if k in checks.c} | {"at": ctx.now} for f in found])

@@ -96,7 +96,7 @@ async def _correct(
     words = Wording(f"{lost} {distrust} Our updates are here from now on.", Answers(lost, distrust), destinations=places)
     id_ = new_id("an", ctx.now)
     try:
-        async with tx.begin_nested():
+        async with timeline.savepoint(tx):
             await announce.write_first(ctx, tx, incident, id_, Kind.CORRECTION, words, by)
     except Refused as refusal:
         await timeline.append(tx, ctx.now, "tocsin", "correction-not-proposed", incident=incident.id, data={"why": str(refusal)})

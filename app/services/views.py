@@ -34,7 +34,9 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
         found = await judged(ctx, tx, row.digest)
         manifest = found.manifest
         sent = await deliveries.of_digest(tx, row.digest)
-        tried = await deliveries.attempts_of(tx, [d.id for d in sent])
+        tried: dict[str, list[AttemptRow]] = {}
+        for attempt in await deliveries.attempts_of(tx, row.digest):
+            tried.setdefault(attempt.delivery, []).append(attempt)
         return {
             "id": row.id,
             "incident": {"id": row.incident, "name": manifest.incident.name, "slug": manifest.incident.slug},
@@ -64,7 +66,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             },
             "broken_destinations": broken,
             "held": held,
-            "deliveries": [_delivery(ctx, d, [a for a in tried if a.delivery == d.id], row.approved_at) for d in sent],
+            "deliveries": [_delivery(ctx, d, tried.get(d.id, []), row.approved_at) for d in sent],
             "created_at": iso(row.created_at),
             "approved_at": iso(row.approved_at) if row.approved_at else None,
             "finished_at": iso(row.finished_at) if row.finished_at else None,

@@ -1,1 +1,1 @@
-"""Tables, queries, migrations and the hash-chained timeline; the truth of everything is here, the engine only runs it."""
+"""Tables, queries, migrations and the hash-chained timeline; the truth of everything is here."""

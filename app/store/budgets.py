@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as on_postgres
 from sqlalchemy.dialects.sqlite import insert as on_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.contract import Pace
+from adapters.contract import Limits, Pace
 from app.store.tables import budgets
 
 
@@ -42,6 +42,16 @@ async def book(tx: AsyncConnection, wanted: Sequence[Sequence[Pace]]) -> list[fl
     values = [{"of": bucket, "to": to} for bucket, to in booked.items()]
     await tx.execute(update(budgets).where(budgets.c.bucket == bindparam("of")).values(booked_to=bindparam("to")), values)
     return waits
+
+
+def closable(limits: Limits, destination: str) -> list[str]:
+    """The buckets whose closing holds a destination up; the first is closed where the platform asks to wait."""
+    return [pace.bucket for pace in limits.paces] or [f"destination:{destination}"]
+
+
+async def reopen(tx: AsyncConnection, bucket: str) -> None:
+    """A person says that there is no need to wait any more."""
+    await tx.execute(update(budgets).where(budgets.c.bucket == bucket).values(closed_to=0.0))
 
 
 def _name(pace: Pace) -> str:
@@ -72,4 +82,4 @@ def _moment(pace: Pace, booked_to: float) -> float:
 async def _known(tx: AsyncConnection, buckets: Sequence[str]) -> None:
     insert = on_postgres if tx.dialect.name == "postgresql" else on_sqlite
     rows = [{"bucket": bucket, "booked_to": 0.0, "closed_to": 0.0} for bucket in buckets]
-    await tx.execute(insert(budgets).values(rows).on_conflict_do_nothing())
+    await tx.execute(insert(budgets).on_conflict_do_nothing(), rows)

@@ -20,6 +20,8 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.store import timeline
+
 T = TypeVar("T")
 Item = TypeVar("Item")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -27,6 +29,9 @@ Bulk = Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[T | Except
 
 BUSY_TIMEOUT_MS = 15_000
 _CHANNEL = "tocsin"
+MISSED = "*"
+"""What `on_signal` hears, in place of an announcement, once signals of other processes may have been missed."""
+
 TOGETHER = 200
 """How many share a transaction at most."""
 
@@ -48,7 +53,8 @@ def _nobody(_announcement: str) -> None:
     """Where no worker is at work."""
 
 
-async def _in_turn(tx: AsyncConnection, works: Sequence[Work[Any]]) -> list[Any]:
+async def in_turn(tx: AsyncConnection, works: Sequence[Work[Any]]) -> list[Any]:
+    """The bulk of works that have nothing in common."""
     return [await work(tx) for work in works]
 
 
@@ -82,10 +88,12 @@ class Database:
             async with self._writing, self.engine.connect() as connection:
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection  # where it raises, the connection rolls back as it returns to the pool
+                await timeline.write(connection)
                 await connection.exec_driver_sql("COMMIT")
         else:
             async with self.engine.begin() as connection:
                 yield connection
+                await timeline.write(connection)
         if quiet:
             return
         self.writes += 1
@@ -105,9 +113,13 @@ class Database:
 
     async def listen(self) -> None:
         """Hears the signals of other processes, on Postgres, until it is cancelled or the connection is lost (`OperationalError`)."""
-        connection = await psycopg.AsyncConnection.connect(self.url.replace("+psycopg", ""), autocommit=True)
+        server = self.url.replace("+psycopg", "")  # a connection that is dead is noticed after some ten seconds
+        connection = await psycopg.AsyncConnection.connect(
+            server, autocommit=True, keepalives_idle=5, keepalives_interval=2, keepalives_count=3
+        )
         async with connection:
             await connection.execute(f"LISTEN {_CHANNEL}")
+            self.on_signal(MISSED)
             async for told in connection.notifies():
                 await self._wake()
                 self.on_signal(told.payload)
@@ -118,7 +130,7 @@ class Database:
         Work that raises undoes itself alone, and the error comes back to its own caller. The others are then run again: work
         does nothing but queries. Work whose caller was cancelled before it began is left out.
         """
-        return await self.commit_each(_in_turn, work)
+        return await self.commit_each(in_turn, work)
 
     async def commit_each(self, bulk: Bulk[Item, T], item: Item) -> T:
         """The same for one of many alike: `bulk` gets every such item that waits, in as few queries as it can.

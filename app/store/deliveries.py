@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.contract import Receipt
+from adapters.contract import ReadBack, Receipt
 from app.domain.announcement import AnnouncementState
 from app.domain.delivery import FINAL, NOTHING_UNDER_WAY, DeliveryState, Event, Impossible, Progress
 from app.store.records import first, many
@@ -102,9 +102,10 @@ async def get(tx: AsyncConnection, id_: str) -> DeliveryRow | None:
     return await first(tx, DeliveryRow, select(deliveries).where(deliveries.c.id == id_))
 
 
-async def attempts_of(tx: AsyncConnection, delivery_ids: Sequence[str]) -> list[AttemptRow]:
-    """All attempts of these deliveries, oldest first."""
-    return await many(tx, AttemptRow, select(attempts).where(attempts.c.delivery.in_(delivery_ids)).order_by(attempts.c.id))
+async def attempts_of(tx: AsyncConnection, digest: str, delivery: str = "") -> list[AttemptRow]:
+    """All attempts at the deliveries of one manifest, or at one of them, oldest first."""
+    query = select(attempts).join(deliveries, deliveries.c.id == attempts.c.delivery).where(deliveries.c.digest == digest)
+    return await many(tx, AttemptRow, (query.where(attempts.c.delivery == delivery) if delivery else query).order_by(attempts.c.id))
 
 
 async def open_attempt(tx: AsyncConnection, delivery_id: str) -> AttemptRow | None:
@@ -218,10 +219,10 @@ async def skip_all(tx: AsyncConnection, destination: str, why: str, now: datetim
     return [row for row in told if isinstance(row, DeliveryRow)]
 
 
-async def set_read_back(tx: AsyncConnection, delivery_id: str, state: str, detail: str, now: datetime) -> None:
-    """What a logged-out reader saw: `seen`, `altered`, `missing` or `not_possible`."""
-    values = {"read_back": state, "read_back_detail": detail, "updated_at": now}
-    await tx.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+async def set_read_back(tx: AsyncConnection, sights: Sequence[tuple[str, ReadBack]], now: datetime) -> None:
+    """What a logged-out reader saw of each delivery (by id): `seen`, `altered`, `missing` or `not_possible`."""
+    values = [{"of": id_, "read_back": sight.state, "read_back_detail": sight.detail, "updated_at": now} for id_, sight in sights]
+    await tx.execute(update(deliveries).where(deliveries.c.id == bindparam("of")), values)
 
 
 async def _change_all(tx: AsyncConnection, changes: Sequence[Change], now: datetime) -> list[DeliveryRow | Exception]:

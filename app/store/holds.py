@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as on_postgres
+from sqlalchemy.dialects.sqlite import insert as on_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.records import many
@@ -39,17 +41,12 @@ async def standing(tx: AsyncConnection, destinations: Collection[str] | None = N
 
 async def put(tx: AsyncConnection, hold: Hold) -> bool:
     """Holds a destination; whether that is new."""
-    if not await lift(tx, hold.destination, hold.kind, dry=True):
-        values = {"destination": hold.destination, "kind": hold.kind, "why": hold.why, "by": hold.by, "at": hold.at}
-        await tx.execute(insert(holds).values(values))
-        return True
-    return False
+    insert = on_postgres if tx.dialect.name == "postgresql" else on_sqlite  # two workers may be refused at the same moment
+    values = {"destination": hold.destination, "kind": hold.kind, "why": hold.why, "by": hold.by, "at": hold.at}
+    return bool((await tx.execute(insert(holds).values(values).on_conflict_do_nothing())).rowcount)
 
 
-async def lift(tx: AsyncConnection, destination: str, kind: Kind, *, dry: bool = False) -> bool:
-    """Ends a hold; whether there was one. `dry` only asks."""
+async def lift(tx: AsyncConnection, destination: str, kind: Kind) -> bool:
+    """Ends a hold; whether there was one."""
     mine = (holds.c.destination == destination) & (holds.c.kind == kind)
-    found = (await tx.execute(select(holds.c.destination).where(mine))).first() is not None
-    if found and not dry:
-        await tx.execute(delete(holds).where(mine))
-    return found
+    return bool((await tx.execute(delete(holds).where(mine))).rowcount)

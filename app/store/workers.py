@@ -28,6 +28,12 @@ async def beat(tx: AsyncConnection, id_: str) -> dict[str, int] | None:
     return {row.id: row.beats for row in (await tx.execute(select(workers.c.id, workers.c.beats).order_by(workers.c.id))).all()}
 
 
+async def may_take(tx: AsyncConnection, holder: str, me: str) -> bool:
+    """Whether I am on the roll, and the holder of an announcement is nobody on it but me."""
+    roll = set((await tx.scalars(select(workers.c.id).where(workers.c.id.in_([holder, me])))).all())
+    return roll == {me}
+
+
 async def bury(tx: AsyncConnection, *ids: str) -> None:
     """Takes dead workers (or one that leaves) off the roll, and whatever they held from them."""
     await tx.execute(update(announcements).where(announcements.c.worker.in_(ids)).values(worker=""))

@@ -1,1 +1,1 @@
-"""The durable part: the broadcast, each delivery within it, and the loop that looks at the clock. Only here is the engine known."""
+"""The durable part: the worker that holds broadcasts, the broadcast as a story, who leads it, and each delivery within it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,7 +24,7 @@ from app.services.announce import existing
 from app.services.context import Context
 from app.services.verification import NotApproved, approved
 from app.store import announcements as store
-from app.store import deliveries, follow_ups, timeline
+from app.store import deliveries, follow_ups, timeline, workers
 from app.store.announcements import AnnouncementRow
 from app.store.deliveries import DeliveryRow
 from app.store.tables import iso
@@ -35,6 +35,8 @@ from app.workflows.ledger import Lease, NotOurs
 from app.workflows.read_back import Reader
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _MAY_SEND = {AnnouncementState.APPROVED.value, AnnouncementState.SENDING.value}
 _LEFT = UNDER_WAY | {DeliveryState.UNKNOWN}
@@ -47,13 +49,18 @@ async def run(ctx: Context, crew: Crew, announcement: str, stories: dict[str, St
     try:
         async with ctx.database.read() as tx:
             row = await existing(tx, announcement)
+            if not await workers.may_take(tx, row.worker, ctx.runner):
+                return "elsewhere"
             verified, rows = await approved(ctx, tx, row.digest), await deliveries.of_digest(tx, row.digest)
     except NotApproved as error:
         return await _refused(ctx, announcement, str(error))
-    courier = Courier(ctx, verified, Lease(announcement, ctx.runner), crew, row.leads)
+    courier = Courier(ctx, verified, Lease(announcement, ctx.runner), crew, row.leads, row.led_since or datetime.now(UTC))
     try:
-        stories[announcement] = Story(ctx, courier, row)
-        return await stories[announcement].told(rows)
+        story = stories[announcement] = Story(ctx, courier, row)
+        try:
+            return await story.told(rows)
+        finally:
+            await story.stopped()
     except NotApproved as error:
         return await _refused(ctx, announcement, str(error))
     except NotOurs:
@@ -67,8 +74,8 @@ async def _refused(ctx: Context, announcement: str, why: str) -> str:
     log.error("broadcast-refused", announcement=announcement, why=why)
     async with ctx.database.write() as tx:
         row = await existing(tx, announcement, lock=True)
-        if row.state in _MAY_SEND:
-            begun = await deliveries.attempts_of(tx, [delivery.id for delivery in await deliveries.of_digest(tx, row.digest)])
+        if row.state in _MAY_SEND and await workers.may_take(tx, row.worker, ctx.runner):
+            begun = await deliveries.attempts_of(tx, row.digest)
             state = AnnouncementState.INCOMPLETE if begun else AnnouncementState.RETURNED
             await store.change_announcement(tx, row.id, state=state.value, worker="")
             about = {"incident": row.incident, "announcement": row.id}
@@ -83,8 +90,9 @@ class Story:
     def __init__(self, ctx: Context, courier: Courier, row: AnnouncementRow) -> None:
         self.ctx, self.courier, self.row = ctx, courier, row
         self._reader = Reader(ctx, courier)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._leading: asyncio.Task[None] | None = None
+        self._ending = self._failed = False
 
     async def told(self, rows: Sequence[DeliveryRow]) -> str:
         """The story. Where no partner comes first, its beginning and the primary's first attempt reach the disk together."""
@@ -95,24 +103,33 @@ class Story:
             await asyncio.wait({self._also(self._delivered(row)) for row in partners}, timeout=PARTNERS_FIRST)
         self._start(rows)
         if not await begun:
-            await self._stopped()
             return "elsewhere"
         self._also(self._start_the_clock())
         await self._all()
-        if self.courier.crew.stopping:
+        if not self.courier.crew.stopping:
+            self._look_at(await self.courier.rows())
+            await self._all()
+        self._ending = True
+        if self.courier.crew.stopping or self._failed:
             return "unfinished"
-        self._look_at(await self.courier.rows())
-        await self._all()
         return await self.ctx.database.commit(self._end)
 
-    def nudge(self) -> None:
-        """Somebody has acted: wakes who rests, and starts what can go on now."""
+    def nudge(self) -> bool:
+        """Somebody has acted: wakes who rests, and starts what can go on now; False where this run is at its end."""
         self.courier.pulse.beat()
-        if not self.courier.crew.stopping:
+        if not self.courier.crew.stopping and not self._ending:
             self._also(self._start_anew())
+        return not self._ending
 
     async def _start_anew(self) -> None:
-        self._start(await self.courier.rows())
+        async def work(tx: AsyncConnection) -> tuple[AnnouncementRow, list[DeliveryRow]]:
+            return await existing(tx, self.row.id), await deliveries.of_digest(tx, self.row.digest)
+
+        row, rows = await self.ctx.database.commit(work)  # in turn with a fallback that is being made to lead
+        courier = self.courier
+        courier.leads, courier.led_since = row.leads or courier.approved.manifest.primary, row.led_since or courier.led_since
+        courier.pulse.beat()  # a person may have said who is to lead
+        self._start(rows)
 
     def _start(self, rows: Sequence[DeliveryRow]) -> None:
         """Everything at once, the search for who leads among it; none waits for another."""
@@ -120,16 +137,22 @@ class Story:
         for row in left:
             if not self.courier.may_lead(row) or (self._leading and not self._leading.done() and self.courier.reference.done()):
                 self._also(self._delivered(row))
-        if self._leading is None or (left and self._leading.done()):
-            if self.courier.reference.done() and self.courier.reference.result() is None:
+        if self._leading is None or (left and (self._leading.done() or (self.courier.nobody_leads and self.courier.reference.done()))):
+            if self.courier.reference.done() and not self.courier.reference.result():
                 self.courier.reference = asyncio.get_running_loop().create_future()
-            lead = Lead(self.courier, self.row.led_since or datetime.now(UTC))
-            self._leading = self._also(lead.find(rows))
+            self._leading = self._also(Lead(self.courier, self._also, self._delivered).find(rows))
 
-    def _also(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(work)
+    def _also(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.ensure_future(self._guarded(work))
         self._tasks.add(task)
         return task
+
+    async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await work
+        except (NotApproved, NotOurs):  # nothing of this run may go on
+            self._end_it()
+            raise
 
     async def _delivered(self, row: DeliveryRow) -> None:
         self._look_at([await self.courier.deliver(row)])
@@ -148,29 +171,32 @@ class Story:
             await asyncio.wait(tasks)
             for error in filter(None, (task.exception() for task in tasks if not task.cancelled())):
                 if isinstance(error, NotApproved | NotOurs):
-                    await self._stopped()
                     raise error
+                self._failed = True
                 log.error("delivery-failed", exc_info=error)
 
-    async def _stopped(self) -> None:
-        """Nothing more is opened: what waits is cancelled, and an answer that is due is waited for."""
+    def _end_it(self) -> None:
+        self.courier.over = self._ending = True
         self.courier.points_to(None)
-        self.courier.over = True
         self.courier.pulse.beat()
+
+    async def stopped(self) -> None:
+        """Nothing more is opened: who rests ends, and an answer that is due is waited for."""
+        self._end_it()
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _begin(self, tx: AsyncConnection) -> bool:
         """Begins a term, and marks the announcement as being sent; from here on it cannot be cancelled."""
-        row = await existing(tx, self.row.id, lock=True)
+        row, lease = await existing(tx, self.row.id, lock=True), self.courier.lease
         manifest, now = self.courier.approved.manifest, iso(self.ctx.now)
-        if row.digest != self.row.digest or row.state not in _MAY_SEND or row.worker not in {"", self.ctx.runner}:
+        if row.digest != self.row.digest or row.state not in _MAY_SEND or not await workers.may_take(tx, row.worker, lease.worker):
             return False
         first = row.state == AnnouncementState.APPROVED.value
         if manifest.not_before > now or (first and manifest.not_after <= now):
             return False
         values = {"state": AnnouncementState.SENDING.value, "led_since": row.led_since or datetime.now(UTC)}
-        self.courier.lease.term = await store.take(tx, row, self.ctx.runner, **values)
+        lease.term = await store.take(tx, row, lease.worker, **values)
         if first:
             data = {"people": list(self.courier.approved.people), "digest": row.digest}
             about = {"incident": row.incident, "announcement": row.id}
@@ -179,7 +205,7 @@ class Story:
 
     async def _start_the_clock(self) -> None:
         """Puts the follow-ups on the clock, in a moment: the pointers go first. Should it fail, the end does it."""
-        if await asyncio.shield(self.courier.reference):
+        if await self.courier.referenced():
             await asyncio.sleep(0.05)
             async with self.ctx.database.write() as tx:
                 await self._first_post(tx)
@@ -191,8 +217,10 @@ class Story:
 
     async def _end(self, tx: AsyncConnection) -> str:
         """Sent, where every delivery is posted or left out; incomplete, where a person has to act; else it goes on and `sending` stays."""
-        row = await existing(tx, self.row.id, lock=True)
+        row, lease = await existing(tx, self.row.id, lock=True), self.courier.lease
         rows = await deliveries.of_digest(tx, row.digest)
+        if row.state != AnnouncementState.SENDING.value or (row.worker, row.term) != (lease.worker, lease.term):
+            return "elsewhere"
         leading = next((d for d in rows if self.courier.may_lead(d) and d.destination == self.courier.leads), None)
         if leading and leading.done:
             await self._first_post(tx)
@@ -203,11 +231,10 @@ class Story:
         if any(DeliveryState(d.state) in UNDER_WAY and (led or self._is_first(d)) for d in rows):
             return "unfinished"
         state = AnnouncementState.SENT if all(DeliveryState(d.state) in FINAL for d in rows) else AnnouncementState.INCOMPLETE
-        if row.state == AnnouncementState.SENDING.value and row.worker == self.ctx.runner:
-            await store.change_announcement(tx, row.id, state=state.value, finished_at=self.ctx.now, worker="")
-            if state is AnnouncementState.INCOMPLETE:
-                await announce.tell(self.ctx, tx, "alarm", row.id, row.digest, again=True)
-            await timeline.append(tx, self.ctx.now, "tocsin", f"broadcast-{state.value}", incident=row.incident, announcement=row.id)
+        await store.change_announcement(tx, row.id, state=state.value, finished_at=self.ctx.now, worker="")
+        if state is AnnouncementState.INCOMPLETE:
+            await announce.tell(self.ctx, tx, "alarm", row.id, row.digest, again=True)
+        await timeline.append(tx, self.ctx.now, "tocsin", f"broadcast-{state.value}", incident=row.incident, announcement=row.id)
         return state.value
 
     def _is_first(self, row: DeliveryRow) -> bool:

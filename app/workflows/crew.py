@@ -9,26 +9,26 @@ from dataclasses import dataclass, field
 
 from adapters.contract import Limits
 
-REQUESTS, LOOKS = 1000, 20
-"""How many posts, and how many read-backs, are under way at most."""
+REQUESTS, LOOKS = 500, 20
+"""How many posts, and how many read-backs, are under way at most: more connections at once are no faster, and cost memory."""
 
 
 class Pulse:
     """Wakes all who rest, whenever it beats."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self.next = asyncio.Event()
 
     def beat(self) -> None:
         """Wakes everyone who waits at this moment."""
-        self._event.set()
-        self._event = asyncio.Event()
+        self.next.set()
+        self.next = asyncio.Event()
 
-    async def wait(self, seconds: float) -> None:
-        """Until the next beat, or so many seconds."""
+    async def wait(self, beat: asyncio.Event, seconds: float | None) -> None:
+        """Until that beat, or so many seconds. Who takes the `next` before looking at something misses no change of it."""
         try:
             async with asyncio.timeout(seconds):
-                await self._event.wait()
+                await beat.wait()
         except TimeoutError:
             pass
 

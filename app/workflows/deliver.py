@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -51,30 +51,33 @@ class Courier:
     lease: Lease
     crew: Crew = field(default_factory=Crew)
     leads: str = ""
+    led_since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    promoting: bool = False  # another is being made to lead at this moment
     pulse: Pulse = field(default_factory=Pulse)
     reference: asyncio.Future[str | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     over: bool = False  # this run has ended: another carries it, or the signatures fell
-    carried: set[str] = field(default_factory=set)  # ids of the deliveries that have an errand now
+    carried: dict[str, asyncio.Event] = field(default_factory=dict)  # by delivery that has an errand now: set at its end
     ledger: Ledger = field(init=False)
     verified_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.ctx, self.approved.manifest, self.lease)
+        self.ledger = Ledger(self.ctx, self.approved.manifest, self.approved.digest, self.lease)
         self.leads = self.leads or self.approved.manifest.primary
 
     async def deliver(self, row: DeliveryRow, first_part_only: bool = False) -> DeliveryRow:
         """Sends what is left of a delivery; comes back when it is posted, when only a person can help, or when the process stops.
 
-        Nothing is done about one that is being carried already. Raises `NotApproved` where the signatures do not stand any more,
-        `NotOurs` where another worker has taken over.
+        One that is being carried already is waited for. Raises `NotApproved` where the signatures do not stand any more, `NotOurs`
+        where another worker has taken over.
         """
         if row.id in self.carried:
-            return row
-        self.carried.add(row.id)
+            await self.carried[row.id].wait()
+            return await self.ledger.fresh(row.id)
+        self.carried[row.id] = asyncio.Event()
         try:
             return await _Errand(self, self.planned(row), first_part_only).run(row)
         finally:
-            self.carried.discard(row.id)
+            self.carried.pop(row.id).set()
 
     @property
     def goes_on(self) -> bool:
@@ -100,6 +103,18 @@ class Courier:
         """Lets all others go: the first part is posted, or (None) it will not be without a person."""
         if not self.reference.done():
             self.reference.set_result(permalink)
+            self.pulse.beat()
+
+    async def referenced(self) -> str | None:
+        """The permalink to point to, once that is decided."""
+        while not self.reference.done():  # it may be replaced by a new one meanwhile
+            await self.pulse.next.wait()
+        return self.reference.result()
+
+    @property
+    def nobody_leads(self) -> bool:
+        """Whether there is nothing yet that others could point to."""
+        return not self.reference.done() or self.reference.result() is None
 
     async def rows(self) -> list[DeliveryRow]:
         """All deliveries as they are now."""
@@ -117,10 +132,10 @@ class Courier:
         """Waits, unless the process stops or somebody changes the delivery; gives it as it is then."""
         until = time.monotonic() + seconds
         while self.goes_on and (left := until - time.monotonic()) > 0:
-            await self.pulse.wait(left)
-            fresh = await self.ledger.fresh(row.id)
+            beat, fresh = self.pulse.next, await self.ledger.fresh(row.id)
             if fresh.updated_at != row.updated_at:
                 return fresh
+            await self.pulse.wait(beat, left)
         return row
 
 
@@ -131,7 +146,7 @@ class _Errand:
     courier: Courier
     planned: Planned
     first_part_only: bool
-    booked: bool = False
+    booked_for: float = 0.0  # the moment (monotonic) that it has in the budgets; 0: none
 
     async def run(self, row: DeliveryRow) -> DeliveryRow:
         destination = self._destination()
@@ -152,14 +167,17 @@ class _Errand:
                 continue
             before = row
             if row.state == DeliveryState.UNKNOWN.value:
-                row, outcome = await self._find_out(row, destination)
+                row, outcome = await self._find_out(row, destination, tries)
             else:
                 row, outcome = await self._try(row, destination, tries)
             if row.state == DeliveryState.UNKNOWN.value == before.state:
                 break  # a person has to look
             if outcome.wait:
                 row = await self.courier.rest(row, outcome.wait)
-            tries = tries + 1 if row.done == before.done and outcome.event is Event.NOT_SENT else 0
+            if outcome.event is Event.NOT_SENT:
+                tries += 1
+            elif row.done != before.done:
+                tries = 0
         return row
 
     def _destination(self) -> Destination | None:
@@ -174,15 +192,22 @@ class _Errand:
 
     def _waits(self, row: DeliveryRow) -> bool:
         """Whether another has to lead first."""
-        leads = row.role == Role.PARTNER.value or (row.role == Role.PRIMARY.value and row.destination == self.courier.leads)
-        return not leads and row.state == DeliveryState.PLANNED.value and (not self.courier.reference.done() or self._late_primary(row))
+        first = row.role == Role.PARTNER.value or self._leads(row)
+        return not first and row.state == DeliveryState.PLANNED.value and (self.courier.nobody_leads or self._late_primary(row))
+
+    def _leads(self, row: DeliveryRow) -> bool:
+        return row.role == Role.PRIMARY.value and row.destination == self.courier.leads
 
     def _late_primary(self, row: DeliveryRow) -> bool:
         return row.role == Role.PRIMARY.value and row.destination != self.courier.leads
 
     async def _led(self, row: DeliveryRow) -> tuple[DeliveryRow, bool]:
-        """Waits for the permalink to point to; whether there is one, or none is needed."""
-        if await asyncio.shield(self.courier.reference) is None:
+        """Waits for the permalink to point to, or until it leads itself; whether there is one, or none is needed."""
+        while not self.courier.reference.done():
+            await self.courier.pulse.next.wait()
+            if self._leads(row):
+                return row, True
+        if self.courier.nobody_leads:
             return row, False
         if row.destination not in self.courier.approved.manifest.primaries:
             return row, True
@@ -192,29 +217,31 @@ class _Errand:
     async def _try(self, row: DeliveryRow, destination: Destination, tries: int) -> tuple[DeliveryRow, Outcome]:
         """One attempt at the next part, if nothing stands against it."""
         ledger, limits = self.courier.ledger, destination.adapter.limits
-        await self.courier.verify_again()
+        if (left := self.booked_for - time.monotonic()) > 0:
+            return row, Outcome(Event.STARTED, wait=left)  # somebody woke it before its moment
         part, reply_to = await self._next(row, destination)
         if PERMALINK_SLOT in part.text + part.standalone:
             return await self._told(row, Outcome(Event.REFUSED, "There is no permalink that it could point to."))
         async with self.courier.crew.one_request(f"{self.planned.platform}:{self.planned.account}", limits):
+            await self.courier.verify_again()
             since = time.monotonic()
-            opening = await ledger.open(ask := Ask(row, limits, self.booked))
-            row, self.booked = opening.row, opening.booked
+            opening = await ledger.open(ask := Ask(row, limits, self.booked_for > 0))
+            row, self.booked_for = opening.row, (self.booked_for or since + opening.wait) if opening.booked else 0.0
             if not opening.ours:
                 return row, Outcome(Event.STARTED, wait=opening.wait or None)
             if time.monotonic() - since > SENT_WITHIN:
                 return await self._told(row, self._timed(Outcome(Event.NOT_SENT, "The program stood still before it could send."), tries))
             outcome = await _publish(destination, part, key(row.id, row.done), reply_to)
-        if outcome.receipt and not row.done and row.destination == self.courier.leads and row.role == Role.PRIMARY.value:
+        if outcome.receipt and not row.done and self._leads(row) and not self.courier.promoting:
             self.courier.points_to(outcome.receipt.permalink)  # first, so that the receipt and all attempts at pointers share a transaction
         return await self._told(row, self._timed(outcome, tries), ask.buckets[0])
 
-    async def _find_out(self, row: DeliveryRow, destination: Destination) -> tuple[DeliveryRow, Outcome]:
+    async def _find_out(self, row: DeliveryRow, destination: Destination, tries: int) -> tuple[DeliveryRow, Outcome]:
         async def pause(seconds: float) -> bool:
             same = seconds <= 0 or (await self.courier.rest(row, seconds)).updated_at == row.updated_at
             return same and self.courier.goes_on
 
-        if row.role == Role.POINTER.value and await asyncio.shield(self.courier.reference) is None:
+        if row.role == Role.POINTER.value and await self.courier.referenced() is None:
             return row, Outcome(Event.LOST)
         part, _ = await self._next(row, destination)
         if PERMALINK_SLOT in part.text:
@@ -222,7 +249,7 @@ class _Errand:
         outcome = await Inquiry(self.courier.ctx, self.planned, destination, row, part).settle(pause)
         if outcome.event is Event.LOST and (not self.courier.goes_on or outcome.problem == row.problem):
             return row, outcome
-        return await self._told(row, outcome)
+        return await self._told(row, self._timed(outcome, tries))
 
     async def _next(self, row: DeliveryRow, destination: Destination) -> tuple[Part, Receipt | None]:
         """The next part with its slot filled, and the post that it replies to."""
@@ -233,7 +260,7 @@ class _Errand:
             async with self.courier.ctx.database.read() as tx:
                 reply_to = await deliveries.last_receipt(tx, row.id)
         if role is Role.POINTER:
-            link = (self.courier.reference.result() if self.courier.reference.done() else "") or ""
+            link = "" if self.courier.nobody_leads else self.courier.reference.result() or ""
         part = self.planned.said_as(role).parts[row.done]
         return part.filled(link) if link else part, reply_to if destination.adapter.limits.replies else None
 
@@ -249,8 +276,8 @@ class _Errand:
 
     async def _told(self, row: DeliveryRow, outcome: Outcome, bucket: str = "") -> tuple[DeliveryRow, Outcome]:
         changed = await self.courier.ledger.settle(row, outcome, bucket)
-        if outcome.receipt and changed.done and self._late_primary(changed):
-            changed = await posted_after_all(self.courier.ledger, changed, self.courier.leads)
+        if outcome.receipt and changed.done and not row.done and changed.role == Role.PRIMARY.value:
+            changed = await posted_after_all(self.courier.ledger, changed)
         return changed, outcome
 
 

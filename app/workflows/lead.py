@@ -1,14 +1,13 @@
 """Who carries the full text: the primary, else the next approved fallback, and what becomes of one that has to follow.
 
-Exactly one destination leads, and all others point to it. A primary that refuses for certain, or is left out or excluded, is followed at
-once; one that has not posted within the approved limit, then. It may turn out to have posted after all: that is shown and alarms the team.
+Exactly one destination leads, and all others point to it. A primary that refuses for certain, or is left out, is followed at once; one
+that has not posted within the approved limit, then. It may turn out to have posted after all: that is shown and alarms the team.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,16 +26,22 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-MOMENT = 1.0  # seconds between two looks at whether a primary that does not answer is excluded
+Work = Coroutine[Any, Any, None]
+
 _OVER = {DeliveryState.FAILED.value, DeliveryState.SKIPPED.value}
 _OPEN = {DeliveryState.SENDING.value, DeliveryState.UNKNOWN.value}
 
 
 class Lead:
-    """The search for the one who leads, in one run of a broadcast."""
+    """The search for the one who leads, in one run of a broadcast.
 
-    def __init__(self, courier: Courier, led_since: datetime) -> None:
-        self.courier, self.led_since = courier, led_since
+    `also` begins something that the run's end waits for, and `delivered` carries a delivery to its end.
+    """
+
+    def __init__(
+        self, courier: Courier, also: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]], delivered: Callable[[DeliveryRow], Work]
+    ) -> None:
+        self.courier, self.also, self.delivered = courier, also, delivered
         self.under_way: dict[str, asyncio.Task[DeliveryRow]] = {}  # by destination, first parts that may be posted yet
 
     async def find(self, rows: Sequence[DeliveryRow]) -> None:
@@ -45,87 +50,84 @@ class Lead:
             self.courier.points_to(await self._reference(rows))
         finally:
             self.courier.points_to(None)  # where that failed
-        await asyncio.gather(*self.under_way.values())
-        rows = await self.courier.rows()
-        await asyncio.gather(*(self.courier.deliver(row) for row in rows if self.courier.may_lead(row)))
+        for row in await self.courier.rows():
+            if self.courier.may_lead(row):
+                self.also(self._rest_of(row))
+
+    async def _rest_of(self, row: DeliveryRow) -> None:
+        if posting := self.under_way.get(row.destination):
+            await posting
+            row = await self.courier.ledger.fresh(row.id)
+        await self.delivered(row)
 
     async def _reference(self, rows: Sequence[DeliveryRow]) -> str | None:
         """The permalink of the first part, "" where nobody is to lead, None where nobody does and a person has to act."""
+        reference, beat = self.courier.reference, self.courier.pulse.next
         while self.courier.goes_on:
+            if reference.done():  # it is posted, and its receipt is being written
+                return reference.result()
             candidates = {row.destination: row for row in rows if self.courier.may_lead(row)}
             row = candidates.get(self.courier.leads)
             if row is None:
                 return ""
             if row.done:
                 return self._permalink(row)
-            for other in candidates.values():  # an earlier run may have left their outcome open
-                if other.state in _OPEN:
-                    self._begin(other)
-            following = self._following(candidates)
-            row = await self._within_limit(row, alone=following is None)
-            if following is None and not row.done and not await self._anyone_else():
-                return "" if row.state == DeliveryState.SKIPPED.value else None
-            if following is not None and not row.done and self.courier.goes_on:
+            following = self._following(row, candidates.values())
+            if following and (row.state in _OVER or self._left() <= 0 or await self._is_excluded(row)):
                 await self._follow(row, following)
-            rows = await self.courier.rows()
+            elif not await self._further(row, candidates.values(), beat, self._left() if following else None):
+                return "" if row.state == DeliveryState.SKIPPED.value else None
+            beat, rows = self.courier.pulse.next, await self.courier.rows()
         return None
 
     def _permalink(self, row: DeliveryRow) -> str:
         destination = self.courier.ctx.destinations.get(row.destination)
         return row.permalink if destination and destination.adapter.owns(row.permalink) else ""
 
-    def _following(self, candidates: Mapping[str, DeliveryRow]) -> DeliveryRow | None:
-        """Who has posted after all, else the next in the approved order that is still free to lead."""
-        primaries = self.courier.approved.manifest.primaries
-        later = primaries[primaries.index(self.courier.leads) + 1 :]
-        free = (candidates[id_] for id_ in later if id_ in candidates and candidates[id_].state == DeliveryState.PLANNED.value)
-        return next((row for row in candidates.values() if row.done), None) or next(free, None)
-
-    def _begin(self, row: DeliveryRow) -> asyncio.Task[DeliveryRow]:
-        if row.destination not in self.under_way or self.under_way[row.destination].done():
-            self.under_way[row.destination] = asyncio.ensure_future(self.courier.deliver(row, first_part_only=True))
-        return self.under_way[row.destination]
-
-    async def _within_limit(self, row: DeliveryRow, alone: bool) -> DeliveryRow:
-        """What became of the first part: at its end, or, where another could follow, at the approved limit or its exclusion."""
-        if row.state in _OVER:
-            return row
-        posting, reference = self._begin(row), self.courier.reference
-        waiting: set[asyncio.Future[Any]] = {posting, reference}
-        if alone:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        while not any(future.done() for future in waiting) and await self._has_time(row, waiting):
-            pass
-        if reference.done():
-            await asyncio.wait({posting})  # it is posted, and its receipt is being written
-        if not posting.done():
-            return await self.courier.ledger.fresh(row.id)
-        row = seen = posting.result()
-        while not alone and not row.done and row.state not in _OVER and row.updated_at == seen.updated_at and await self._has_time(row, ()):
-            row = await self.courier.ledger.fresh(row.id)
-        return row
-
-    async def _has_time(self, row: DeliveryRow, waiting: Iterable[asyncio.Future[Any]]) -> bool:
-        """Waits a moment, or until one is done or somebody acts; whether it still has time to post then."""
-        beat = asyncio.ensure_future(self.courier.pulse.wait(min(self._left(), MOMENT)))
-        await asyncio.wait({*waiting, beat}, return_when=asyncio.FIRST_COMPLETED)
-        beat.cancel()
-        if any(future.done() for future in waiting):
-            return True
-        if not self._left() or not self.courier.goes_on:
+    async def _is_excluded(self, row: DeliveryRow) -> bool:
+        """Whether a person has excluded it while its outcome is open; what is planned was left out then."""
+        if row.state not in _OPEN:
             return False
         async with self.courier.ctx.database.read() as tx:
-            held = await holds.standing(tx, [row.destination])
-        return not (held and held[row.destination].kind == "excluded")
+            hold = (await holds.standing(tx, [row.destination])).get(row.destination)
+        return hold is not None and hold.kind == "excluded"
 
     def _left(self) -> float:
-        since = (datetime.now(UTC) - self.led_since).total_seconds()
-        return max(self.courier.approved.manifest.fallback_after - since, 0.0)
+        """Seconds that whoever leads has left, by the approved limit."""
+        return self.courier.approved.manifest.fallback_after - (datetime.now(UTC) - self.courier.led_since).total_seconds()
 
-    async def _anyone_else(self) -> bool:
-        """Whether one of those whose outcome was open has posted."""
-        await asyncio.gather(*self.under_way.values())
-        return any(row.done for row in await self.courier.rows() if self.courier.may_lead(row))
+    def _following(self, row: DeliveryRow, candidates: Iterable[DeliveryRow]) -> DeliveryRow | None:
+        """Who has posted after all, else the next in the approved order that is free to lead; after one that is over, an earlier too."""
+        primaries = self.courier.approved.manifest.primaries
+        place = primaries.index(row.destination)
+        order = primaries[place + 1 :] + (primaries[:place] if row.state in _OVER else ())
+        of = {one.destination: one for one in candidates}
+        free = (of[id_] for id_ in order if id_ in of and of[id_].state == DeliveryState.PLANNED.value)
+        posted = (one for one in of.values() if one.done and one.role == Role.PRIMARY.value)
+        return next(posted, None) or next(free, None)
+
+    async def _further(self, row: DeliveryRow, candidates: Iterable[DeliveryRow], beat: asyncio.Event, seconds: float | None) -> bool:
+        """Waits until something ends, somebody acts, or the time is over; False where there is nothing to wait for."""
+        for one in candidates:  # an earlier run, or one that led before, may have left an outcome open
+            if (one is row and one.state not in _OVER) or one.state in _OPEN:
+                self._begin(one)
+        under_way = {posting for posting in self.under_way.values() if not posting.done()}
+        if not under_way and seconds is None:
+            return False
+        turn = asyncio.ensure_future(self.courier.pulse.wait(beat, seconds))
+        waiting: set[asyncio.Future[Any]] = {turn, self.courier.reference, *under_way}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            turn.cancel()
+        return True
+
+    def _begin(self, row: DeliveryRow) -> None:
+        """Posts its first part, or finds out about it; nothing where that has come to its end and nobody has acted since."""
+        before = self.under_way.get(row.destination)
+        if before and (not before.done() or before.result().updated_at == row.updated_at):
+            return
+        self.under_way[row.destination] = self.also(self.courier.deliver(row, first_part_only=True))
 
     async def _follow(self, before: DeliveryRow, row: DeliveryRow) -> None:
         """Lets the next one lead, unless the one before has posted in this very moment."""
@@ -139,36 +141,51 @@ class Lead:
                 return False
             if second.role != Role.PRIMARY.value:
                 await deliveries.recast(tx, second, Role.PRIMARY.value, len(full.parts), ledger.ctx.now)
+            elif second.done:
+                await deliveries.remark(tx, second, "", ledger.ctx.now)
             await announcements.change_announcement(tx, courier.lease.announcement, leads=row.destination, led_since=now)
             data: dict[str, object] = {"from": before.destination, "to": row.destination, "state": first.state, "why": first.problem}
             await ledger.tell(tx, "fallback-leads", data)
             return True
 
-        with contextlib.suppress(Overtaken):
-            if await ledger.ctx.database.commit(work):
+        courier.promoting = True  # a receipt that comes from here on is too late to lead
+        try:
+            if await ledger.write(work):
                 log.warning("fallback-leads", before=before.destination, now=row.destination)
-                courier.leads, self.led_since = row.destination, now
+                courier.leads, courier.led_since = row.destination, now
+        except Overtaken:
+            pass
+        finally:
+            courier.promoting = False
 
 
 async def step_down(ledger: Ledger, row: DeliveryRow, planned: Planned) -> DeliveryRow:
     """Makes a primary that did not lead a pointer to the one that does, with the words that were approved for that."""
-    if planned.pointer is None or DeliveryState(row.state) not in NOTHING_UNDER_WAY:
-        return await ledger.settle(
-            row, Outcome(Event.REFUSED, "Another destination carries the full text, and no pointer was approved here.")
-        )
+    if DeliveryState(row.state) not in NOTHING_UNDER_WAY:
+        return row
+    if planned.pointer is None:
+        why = "Another destination carries the full text, and no pointer was approved here."
+        return await ledger.settle(row, Outcome(Event.REFUSED, why)) if row.state == DeliveryState.PLANNED.value else row
 
     async def work(tx: AsyncConnection) -> DeliveryRow:
         assert planned.pointer is not None
         return await deliveries.recast(tx, row, Role.POINTER.value, len(planned.pointer.parts), ledger.ctx.now)
 
     try:
-        return await ledger.ctx.database.commit(work)
+        return await ledger.write(work)
     except Overtaken:
         return await ledger.fresh(row.id)
 
 
-async def posted_after_all(ledger: Ledger, row: DeliveryRow, leads: str) -> DeliveryRow:
-    """Two full posts are out: readers of the first see no updates there, so people have to know."""
+async def posted_after_all(ledger: Ledger, row: DeliveryRow) -> DeliveryRow:
+    """Where another leads by now, two full posts are or will be out: readers of this one see no updates there, so people have to know."""
+    if len(ledger.manifest.primaries) < 2:
+        return row
+    async with ledger.ctx.database.read() as tx:
+        announcement = await announcements.announcement(tx, row.announcement)
+    leads = (announcement.leads if announcement else "") or ledger.manifest.primary
+    if leads == row.destination:
+        return row
     problem = (
         f"It was posted after all, when {leads} led already, and {leads} stays the reference. Say there by hand where the updates are."
     )

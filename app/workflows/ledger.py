@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from adapters.contract import Limits, Receipt, Role
 from app.domain.delivery import FINAL, DeliveryState, Event
@@ -25,7 +25,7 @@ from app.domain.manifest import Manifest
 from app.services import announce
 from app.services.context import Context
 from app.store import announcements, budgets, deliveries, holds, timeline
-from app.store.database import UNUSABLE, Bulk
+from app.store.database import UNUSABLE, Bulk, Work, in_turn
 from app.store.deliveries import Change, DeliveryRow, Overtaken, PostedAlready
 from app.store.holds import Hold
 from app.store.tables import moment
@@ -37,6 +37,7 @@ Item = TypeVar("Item")
 
 LATE_FOR = 60  # looks, a second apart
 SECOND = "It was posted a second time, as an earlier attempt came through after all:"
+ANOTHER_LEADS = 0.5  # seconds until one that leads no more looks again
 WINDOW_CLOSED = "The approved send window has closed. Revise to send it late."
 
 
@@ -69,8 +70,8 @@ class Ask:
 
     @property
     def buckets(self) -> list[str]:
-        """Whose closing holds it up; the first is closed where the platform asks to wait."""
-        return [pace.bucket for pace in self.limits.paces] or [f"destination:{self.row.destination}"]
+        """See `budgets.closable`."""
+        return budgets.closable(self.limits, self.row.destination)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class Ledger:
 
     ctx: Context
     manifest: Manifest
+    digest: str
     lease: Lease
 
     async def open(self, ask: Ask) -> Opening:
@@ -152,7 +154,7 @@ class Ledger:
         """Takes the receipt of an attempt that somebody else has taken over meanwhile. What shows as a second post is told."""
         for _ in range(LATE_FOR):
             fresh = await self.fresh(row.id)
-            if fresh.done > row.done or DeliveryState(fresh.state) in FINAL:
+            if fresh.done > row.done or DeliveryState(fresh.state) in FINAL or fresh.role != row.role:
                 async with self.ctx.database.read() as tx:
                     known = await deliveries.receipt_of(tx, row.id, row.done)
                 return fresh if known == receipt else await self.alarm(fresh, "posted-besides", f"{SECOND} {_where(receipt)}")
@@ -171,21 +173,28 @@ class Ledger:
             await self.tell(tx, event, {"delivery": row.id, "destination": row.destination, "problem": problem})
             return changed
 
-        return await self.ctx.database.commit(work)
+        return await self.write(work)
+
+    async def write(self, work: Work[T]) -> T:
+        """Runs `work` in a transaction, as soon as the database can be written."""
+        return await self._written(in_turn, work)
 
     async def tell(self, tx: AsyncConnection, event: str, data: dict[str, object]) -> None:
         """Puts it on the record, and alarms the team."""
         where = {"incident": self.manifest.incident.id, "announcement": self.manifest.announcement}
         await timeline.append(tx, self.ctx.now, "tocsin", event, **where, data=data)
-        row = await announce.existing(tx, self.manifest.announcement)  # an older manifest would be written with other bytes
-        await announce.tell(self.ctx, tx, "alarm", row.id, row.digest, again=True)
+        await announce.tell(self.ctx, tx, "alarm", self.manifest.announcement, self.digest, again=True)
 
     async def must_be_ours(self, tx: AsyncConnection) -> str:
         """Which destination leads, by the database; raises `NotOurs` where this term is over."""
-        leads = await announcements.in_term(tx, self.lease.announcement, self.lease.worker, self.lease.term)
-        if leads is None:
+        if not (leads := await self._is_ours(tx)):
             raise NotOurs("Another worker carries it.")
-        return leads or self.manifest.primary
+        return leads[0] or self.manifest.primary
+
+    async def _is_ours(self, tx: AsyncConnection) -> tuple[str, ...]:
+        """Which destination leads by the database, where this is our term; else nothing."""
+        leads = await announcements.in_term(tx, self.lease.announcement, self.lease.worker, self.lease.term)
+        return () if leads is None else (leads,)
 
     async def _open_all(self, tx: AsyncConnection, asks: Sequence[Ask]) -> Sequence[DeliveryRow | Exception]:
         told: dict[str, DeliveryRow | Exception] = {}
@@ -202,14 +211,14 @@ class Ledger:
         waits = await budgets.book(tx, [() if ask.booked else ask.limits.paces for ask in free])
         told |= {ask.row.id: Wait(wait, booked=True) for ask, wait in zip(free, waits, strict=True) if wait > 0}
         ready = [ask.row for ask in free if ask.row.id not in told]
-        started = await deliveries.start_all(tx, ready, self.ctx.runner, self.ctx.now) if ready else []
+        started = await deliveries.start_all(tx, ready, self.lease.worker, self.ctx.now) if ready else []
         told |= {row.id: result for row, result in zip(ready, started, strict=True)}
         return [told[ask.row.id] for ask in asks]
 
     def _against(self, ask: Ask, leads: str, held: dict[str, Hold], closed: dict[str, float]) -> Exception | None:
         row, hold = ask.row, held.get(ask.row.destination)
         if row.role == Role.PRIMARY.value and row.destination != leads:
-            return Overtaken(f"{leads} leads.")
+            return Wait(ANOTHER_LEADS, ask.booked)
         if self.closes_within(0):
             return Stopped(Event.REFUSED, WINDOW_CLOSED)
         if hold and hold.kind == "excluded":
@@ -220,15 +229,18 @@ class Ledger:
         return Wait(wait, ask.booked) if wait else None
 
     async def _settle_all(self, tx: AsyncConnection, items: Sequence[_Told]) -> Sequence[DeliveryRow | Exception]:
-        told = await deliveries.settle_all(tx, [item.change for item in items], self.ctx.now)
-        done = [(item, changed) for item, changed in zip(items, told, strict=True) if isinstance(changed, DeliveryRow)]
+        """In another worker's term only a late receipt counts: the attempt that is open may be another one by now."""
+        kept = items if await self._is_ours(tx) else [item for item in items if item.outcome.event is Event.CAME_LATE]
+        told = await deliveries.settle_all(tx, [item.change for item in kept], self.ctx.now) if kept else []
+        done = [(item, changed) for item, changed in zip(kept, told, strict=True) if isinstance(changed, DeliveryRow)]
         await timeline.append_all(tx, self.ctx.now, [self._fact(item, changed) for item, changed in done])
         for item, changed in done:
             if item.outcome.closes and item.bucket:
                 await budgets.close(tx, item.bucket, item.outcome.closes)
             if item.outcome.pauses:
                 await holds.put(tx, Hold(changed.destination, "paused", changed.problem, "tocsin", self.ctx.now))
-        return told
+        results = {id(item): result for item, result in zip(kept, told, strict=True)}
+        return [results.get(id(item)) or Overtaken("Another worker carries it.") for item in items]
 
     def _fact(self, item: _Told, changed: DeliveryRow) -> timeline.Fact:
         row, receipt = item.row, item.outcome.receipt
@@ -249,11 +261,11 @@ class Ledger:
         return closes is not None and (closes - self.ctx.now).total_seconds() <= seconds
 
     async def _written(self, bulk: Bulk[Item, T], item: Item) -> T:
-        def told(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            log.error("not-recorded-yet", what=_named(item), tries=state.attempt_number, problem=str(getattr(error, "orig", error)))
-
-        retrying = AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5), before_sleep=told)
+        try:
+            return await self.ctx.database.commit_each(bulk, item)
+        except UNUSABLE as error:
+            log.error("not-recorded-yet", what=_named(item), problem=str(error.orig))
+        retrying = AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5))
         return await retrying(self.ctx.database.commit_each, bulk, item)
 
 

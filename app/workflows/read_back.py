@@ -6,6 +6,7 @@ It comes a moment after the post and a few at a time, so that it never delays th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Literal
 
 import structlog
@@ -43,10 +44,7 @@ class Reader:
         """Reads every posted part of a delivery back, finishes what was configured (a pin, a crosspost), and records the worst sight."""
         await asyncio.sleep(AFTER)
         async with self.courier.crew.looks:
-            destination = self.ctx.destinations.get(row.destination)
-            async with self.ctx.database.read() as tx:
-                tried = await deliveries.attempts_of(tx, [row.id])
-            receipts = {a.part: Receipt(a.remote_id, a.permalink) for a in tried if a.state == "posted"}
+            destination, receipts = self.ctx.destinations.get(row.destination), await self._receipts(row)
             if destination is None or not receipts:
                 return
             said = self.courier.planned(row).said_as(Role(row.role)).parts
@@ -54,24 +52,33 @@ class Reader:
             extra = await _finish(destination.adapter, receipts.get(0))
             sights = await asyncio.gather(*(_read(destination.adapter, part, receipt) for part, receipt in parts))
         worst = min(sights, key=lambda sight: _WORST.index(sight.state))
-        await self._record(row, ReadBack(worst.state, " ".join(filter(None, (worst.detail, extra)))))
+        sight = ReadBack(worst.state, " ".join(filter(None, (worst.detail, extra))))
+        await self.ctx.database.commit_each(self._record_all, (row, sight))
 
     def _link(self, row: DeliveryRow) -> str:
-        reference = self.courier.reference
-        return (reference.result() if reference.done() else "") or "" if row.role == Role.POINTER.value else row.permalink
+        if row.role != Role.POINTER.value:
+            return row.permalink
+        return "" if self.courier.nobody_leads else self.courier.reference.result() or ""
 
-    async def _record(self, row: DeliveryRow, sight: ReadBack) -> None:
+    async def _receipts(self, row: DeliveryRow) -> dict[int, Receipt]:
+        """By part; of a delivery of one part its row tells it."""
+        if row.parts == 1:
+            return {0: Receipt(row.remote_id, row.permalink)}
+        async with self.ctx.database.read() as tx:
+            tried = await deliveries.attempts_of(tx, row.digest, row.id)
+        return {a.part: Receipt(a.remote_id, a.permalink) for a in tried if a.state == "posted"}
+
+    async def _record_all(self, tx: AsyncConnection, seen: Sequence[tuple[DeliveryRow, ReadBack]]) -> list[bool]:
         manifest = self.courier.approved.manifest
-
-        async def work(tx: AsyncConnection) -> None:
-            await deliveries.set_read_back(tx, row.id, sight.state, sight.detail, self.ctx.now)
+        await deliveries.set_read_back(tx, [(row.id, sight) for row, sight in seen], self.ctx.now)
+        facts = []
+        for row, sight in seen:
             data = {"delivery": row.id, "destination": row.destination, "state": sight.state, "detail": sight.detail}
-            where = {"incident": manifest.incident.id, "announcement": manifest.announcement}
-            await timeline.append(tx, self.ctx.now, "tocsin", f"read-back-{sight.state}", **where, data=data)
-            if sight.state in {"missing", "altered"}:
-                await announce.tell(self.ctx, tx, "alarm", manifest.announcement, row.digest, again=True)
-
-        await self.ctx.database.commit(work)
+            facts.append(timeline.Fact("tocsin", f"read-back-{sight.state}", manifest.incident.id, manifest.announcement, data))
+        await timeline.append_all(tx, self.ctx.now, facts)
+        if any(sight.state in {"missing", "altered"} for _, sight in seen):
+            await announce.tell(self.ctx, tx, "alarm", manifest.announcement, self.courier.approved.digest, again=True)
+        return [True for _ in seen]
 
 
 async def _read(adapter: Adapter, part: Part, receipt: Receipt) -> ReadBack:

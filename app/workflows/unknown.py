@@ -56,8 +56,8 @@ class Inquiry:
         async with self.ctx.database.read() as tx:
             attempt = await deliveries.open_attempt(tx, self.row.id)
             first = await deliveries.first_attempt_at(tx, self.row.id, self.row.done)
-        assert attempt is not None
-        assert first is not None
+        if attempt is None or first is None:
+            return self._ask("")  # a person has acted meanwhile
         limits = self.destination.adapter.limits
         if limits.key_lasts and timedelta() <= _now() - first < timedelta(seconds=limits.key_lasts):
             return Outcome(Event.NOT_SENT, "No usable answer came; it is sent again under the same key, which the platform posts once.")

@@ -24,7 +24,7 @@ from app.services import check, follow_up, notify
 from app.services.context import Context, new_id
 from app.store import announcements as store
 from app.store import workers
-from app.store.database import UNUSABLE
+from app.store.database import MISSED, UNUSABLE
 from app.workflows import broadcast
 from app.workflows.broadcast import Story
 from app.workflows.crew import Crew
@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 BEAT, DEAD_AFTER = 0.5, 2.5  # seconds
 PERIOD, BREATH = 1.0, 0.05  # of the loop: it wakes at every write and signal, and at least that often
 LONGEST_REST = 60.0
+LEAST_BUSY_FIRST = 0.1
+"""Seconds at most by which a busy worker is behind another in taking a broadcast that nobody holds."""
+
 _ENDS = {AnnouncementState.SENT.value, AnnouncementState.INCOMPLETE.value, "refused", "elsewhere"}
 
 
@@ -68,7 +71,7 @@ class Worker:
         gc.collect()
         gc.freeze()  # all that is loaded by now stays; to look through it again would halt the process for 0.1 s, in mid-broadcast
         self.ctx.database.on_signal = self.go_on
-        await self._register()
+        await self._registered()
         clock = (follow_up.tick, notify.send_due, check.when_due)
         loops = [self._forever(self.sweep), *(self._forever(self._if_on_duty(work)) for work in clock)]
         if not self.ctx.database.sqlite:
@@ -77,19 +80,25 @@ class Worker:
 
     def go_on(self, announcement: str) -> None:
         """There is something to do about it: begins, or wakes its broadcast. Beginning one that another worker holds is harmless."""
-        if story := self._stories.get(announcement):
-            story.nudge()
-        elif announcement and announcement not in self._running and not self.crew.stopping:
+        if announcement == MISSED:
+            for running in list(self._stories):
+                self.go_on(running)
+        elif not announcement or self.crew.stopping or ((story := self._stories.get(announcement)) and story.nudge()):
+            return
+        elif announcement in self._running:  # it is just beginning, or at its end
+            asyncio.get_running_loop().call_later(BREATH, self.go_on, announcement)
+        else:
             self._running[announcement] = asyncio.ensure_future(self._broadcast(announcement))
 
     async def sweep(self, _ctx: Context) -> None:
         """Begins every broadcast whose window is open and that no living worker holds, or that we hold and that does not run."""
         async with self.ctx.database.read() as tx:
-            found = [*await store.held_by(tx, self.ctx.runner, self.ctx.now), *await store.free(tx, self.ctx.now)]
-        for row in found:
+            held, free = await store.held_by(tx, self.ctx.runner, self.ctx.now), await store.free(tx, self.ctx.now)
+        for row in (*held, *free):
             _, until = self._rests.get(row.id, (0, 0.0))
             if row.id not in self._running and time.monotonic() >= until:
-                await asyncio.sleep(0.02 * len(self._running))  # the least busy worker is first
+                if row in free and not self.ctx.database.sqlite:
+                    await asyncio.sleep(min(0.02 * len(self._running), LEAST_BUSY_FIRST))
                 self.go_on(row.id)
 
     async def stop(self, seconds: float = 25) -> None:
@@ -117,6 +126,14 @@ class Worker:
             if ended not in _ENDS:
                 self._rests[announcement] = (times + 1, time.monotonic() + min(2.0**times, LONGEST_REST))
 
+    async def _registered(self) -> None:
+        while True:
+            try:
+                return await self._register()
+            except Exception as error:
+                log.error("not-registered", problem=str(getattr(error, "orig", error)))
+                await asyncio.sleep(PERIOD)
+
     async def _register(self) -> None:
         async with self.ctx.database.write() as tx:
             if self.ctx.database.sqlite:
@@ -134,6 +151,8 @@ class Worker:
     async def _beat(self) -> None:
         async with self.ctx.database.write(quiet=True) as tx:
             beats = await workers.beat(tx, self.ctx.runner)
+        if beats is None and self.crew.stopping:
+            return  # it has signed off
         if beats is None:
             log.error("buried-alive", worker=self.ctx.runner)
             self.ctx.runner = new_id("wk", datetime.now(UTC))

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import re
+import ssl
 import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 import adapters.http
 from adapters.contract import Adapter, AdapterError, Config, Message, Part
@@ -96,6 +104,7 @@ async def bench(request: pytest.FixtureRequest, running: Running, caplog: pytest
     yield one
     for adapter in one.opened:
         await adapter.aclose()
+    assert not adapters.http._OPEN, "every adapter is closed, and its connections are still open"
     if case.platform == BannerStandIn.name and stand_in:
         await stand_in.stop()
     for record in caplog.get_records("call"):
@@ -103,10 +112,27 @@ async def bench(request: pytest.FixtureRequest, running: Running, caplog: pytest
             one.keeps_secrets(f"{record.name}: {record.getMessage()} {record.exc_text or ''}")
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """A server's context for 127.0.0.1, and the file that makes it trusted."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])
+    now, here = datetime.now(UTC), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    made = made.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([here]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    folder = tmp_path_factory.mktemp("tls")
+    (folder / "ca.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    raw = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(raw)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    return context, folder / "ca.pem"
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shortens every wait for an answer to half a second."""
-    monkeypatch.setattr(adapters.http.under_way.__wrapped__, "__defaults__", (0.5,))  # type: ignore[attr-defined]
     for name, module in sys.modules.items():
         if name.startswith("adapters.") and hasattr(module, "TOTAL_TIMEOUT"):
             monkeypatch.setattr(module, "TOTAL_TIMEOUT", 0.5)

@@ -1,15 +1,20 @@
-"""A platform in memory whose answers are written beforehand, and a delivery to it on a real database."""
+"""A platform in memory whose answers are written beforehand, and an announcement to several on a real database.
+
+A desk is a process: `new_process` is the next one, on the same database and platforms, with nothing else left. It may be a second one
+beside the first, as on Postgres; on SQLite too, since the lock that forbids it there lies outside.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import pytest
 from sqlalchemy import select
 
 from adapters.contract import (
@@ -19,6 +24,7 @@ from adapters.contract import (
     Limits,
     Message,
     OutcomeUnknown,
+    Pace,
     Part,
     ReadBack,
     Receipt,
@@ -34,12 +40,18 @@ from app.domain.roster import Roster
 from app.services.context import Clock, Context, Destination
 from app.services.verification import Approved
 from app.settings import Environment, Settings
-from app.store import deliveries
+from app.store import announcements as store
+from app.store import deliveries, workers
+from app.store.announcements import AnnouncementRow
 from app.store.database import Database
 from app.store.deliveries import AttemptRow, DeliveryRow
-from app.store.tables import announcements, attempts, incidents, iso, metadata, revisions
+from app.store.tables import announcements, attempts, incidents, iso, metadata, revisions, timeline
 from app.store.tables import deliveries as table
-from app.workflows.deliver import Courier, Crew
+from app.workflows import broadcast, deliver
+from app.workflows.broadcast import Story
+from app.workflows.crew import Crew
+from app.workflows.deliver import Courier
+from app.workflows.ledger import Lease
 
 SITE = "https://posts.example/"
 
@@ -51,7 +63,14 @@ class Late:
     seconds: float
 
 
-Answer = Literal["ok", "posted, then lost", "lost", "hang", "posted, then hang", "at the gate"] | Late | Exception
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """The process sleeps in mid-call until `thaw`; then the platform's answer is this one."""
+
+    then: Any
+
+
+Answer = Literal["ok", "posted, then lost", "lost", "hang", "posted, then hang", "at the gate"] | Late | Frozen | Exception
 
 
 @dataclass(slots=True)
@@ -77,13 +96,22 @@ class Scripted:
     look_fails: int = 0
     owned: str = SITE
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    thaw: asyncio.Event = field(default_factory=asyncio.Event)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
     config: Config = field(default_factory=lambda: Config("here", "scripted", Role.PRIMARY, "account-1"))
     pending: set[asyncio.Task[None]] = field(default_factory=set)
+    paces: tuple[Pace, ...] = ()
+    at_once: int = 0
+    sends: bool = True
+    under_way: int = 0
+    most_under_way: int = 0
 
     @property
     def limits(self) -> Limits:
-        return Limits("characters", 1000, 10, self.reconcile, public=True, readable=True)
+        """A platform with a key and no look-up gives the first post back for half an hour."""
+        key, reconcile = self.reconcile is Reconcile.KEY, self.reconcile
+        more: dict[str, Any] = {"paces": self.paces, "at_once": self.at_once, "sends": self.sends, "key_lasts": 1800.0 if key else 0.0}
+        return Limits("characters", 1000, 10, reconcile, public=True, readable=True, **more)
 
     def render(self, message: Message) -> Rendering:
         return Rendering((Part(message.text),))
@@ -96,7 +124,18 @@ class Scripted:
 
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         self.requests.append((key, part.text))
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            return await self._answered(part, key, reply_to)
+        finally:
+            self.under_way -= 1
+
+    async def _answered(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         answer: Answer = self.script.pop(0) if self.script else "ok"
+        if isinstance(answer, Frozen):
+            await self.thaw.wait()
+            answer = answer.then
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, Late):
@@ -147,39 +186,77 @@ class Scripted:
 
 @dataclass(slots=True)
 class Desk:
-    """One delivery, and what carries it. `crew` is of this process: a new one is a new process."""
+    """One announcement, and a process that carries it. `platform` is that of the first destination, `here`."""
 
     ctx: Context
     approved: Approved
     platform: Scripted
     crew: Crew = field(default_factory=Crew)
+    stories: dict[str, Story] = field(default_factory=dict)
+    running: set[asyncio.Task[str]] = field(default_factory=set)
 
-    def courier(self) -> Courier:
-        return Courier(self.ctx, self.approved, self.crew)
+    def begin(self) -> asyncio.Task[str]:
+        """Lets it run."""
+        task = asyncio.ensure_future(self.run())
+        self.running.add(task)
+        return task
+
+    async def courier(self, permalink: str | None = "") -> Courier:
+        """In a new term of this process; all others point to `permalink`."""
+        lease = Lease("an_1", self.ctx.runner)
+        async with self.ctx.database.write() as tx:
+            row = await store.announcement(tx, "an_1", lock=True)
+            assert row is not None
+            lease.term = await store.take(tx, row, self.ctx.runner, state="sending")
+        courier = Courier(self.ctx, self.approved, lease, self.crew, row.leads)
+        courier.points_to(permalink)
+        return courier
+
+    async def deliver(self, permalink: str = "") -> DeliveryRow:
+        """Carries the first delivery as far as it goes."""
+        courier = await self.courier(permalink)
+        return await courier.deliver((await self.rows())[0])
+
+    async def run(self) -> str:
+        """The broadcast, as the worker runs it, which hears signals."""
+
+        def hears(announcement: str) -> None:
+            if story := self.stories.get(announcement):
+                story.nudge()
+
+        self.ctx.database.on_signal = hears
+        return await broadcast.run(self.ctx, self.crew, "an_1", self.stories)
 
     async def rows(self) -> list[DeliveryRow]:
         async with self.ctx.database.read() as tx:
             return await deliveries.of_digest(tx, self.approved.digest)
 
-    async def row(self) -> DeliveryRow:
-        return (await self.rows())[0]
+    async def row(self, destination: str = "here") -> DeliveryRow:
+        return next(row for row in await self.rows() if row.destination == destination)
 
-    async def state(self) -> str:
-        """The announcement's."""
+    async def states(self) -> dict[str, str]:
+        """Of the deliveries, by destination."""
+        return {row.destination: row.state for row in await self.rows()}
+
+    async def announcement(self) -> AnnouncementRow:
         async with self.ctx.database.read() as tx:
-            return str(await tx.scalar(select(announcements.c.state)))
+            row = await store.announcement(tx, "an_1")
+        assert row is not None
+        return row
 
     async def attempts(self) -> list[AttemptRow]:
         async with self.ctx.database.read() as tx:
-            return await deliveries.attempts_of(tx, [(await self.row()).id])
+            return await deliveries.attempts_of(tx, self.approved.digest, (await self.row()).id)
 
-    async def deliver(self, permalink: str = "") -> DeliveryRow:
-        return await self.courier().deliver(await self.row(), permalink)
+    async def told(self) -> list[str]:
+        """The events on the record, in order."""
+        async with self.ctx.database.read() as tx:
+            return list((await tx.scalars(select(timeline.c.event).order_by(timeline.c.seq))).all())
 
-    async def await_state(self, state: str) -> DeliveryRow:
-        """The delivery once it is in that state."""
+    async def await_state(self, state: str, destination: str = "here") -> DeliveryRow:
+        """The delivery once it is in that state, or was read back so."""
         async with asyncio.timeout(10):
-            while (row := await self.row()).state != state:  # noqa: ASYNC110 - the database signals nobody outside
+            while state not in {(row := await self.row(destination)).state, row.read_back}:  # noqa: ASYNC110 - nobody is signalled
                 await asyncio.sleep(0.005)
         return row
 
@@ -197,16 +274,62 @@ class Desk:
         async with self.ctx.database.write() as tx:
             await tx.execute(revisions.update().values(manifest=revisions.c.manifest + " "))
 
-    async def hours_pass(self, hours: float) -> None:
-        """Dates every attempt back."""
+    async def time_passes(self, passed: timedelta) -> None:
+        """Dates every attempt back, and since when who leads is being tried."""
         async with self.ctx.database.write() as tx:
             for row in await self.attempts():
-                earlier = row.started_at - timedelta(hours=hours)
-                await tx.execute(attempts.update().where(attempts.c.id == row.id).values(started_at=earlier))
+                await tx.execute(attempts.update().where(attempts.c.id == row.id).values(started_at=row.started_at - passed))
+            since = (await self.announcement()).led_since
+            if since:
+                await tx.execute(announcements.update().values(led_since=since - passed))
 
-    def new_process(self) -> Desk:
-        """What comes after a kill: the same database and platform, nothing else."""
-        return replace(self, crew=Crew(), ctx=replace(self.ctx, runner="second-process"))
+    async def new_process(self, *, first_lives: bool = False) -> Desk:
+        """What comes after a kill: the same database and platforms, nothing else. The dead one's terms are over."""
+        ctx = replace(self.ctx, runner=f"wk_{next(_RUNNERS)}")
+        async with ctx.database.write() as tx:
+            if not first_lives:
+                await workers.bury_all(tx)
+            await workers.register(tx, ctx.runner, "test")
+        return replace(self, crew=Crew(), ctx=ctx, stories={})
+
+    async def close(self) -> None:
+        for destination in self.ctx.destinations.values():
+            await destination.adapter.aclose()
+        await self.ctx.database.close()
+
+
+_RUNNERS = itertools.count(1)
+
+
+def trust(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes the signatures as verified, which have tests of their own."""
+
+    async def verified(_ctx: object, _tx: object, _digest: str) -> Approved:
+        return desk.approved
+
+    monkeypatch.setattr(broadcast, "approved", verified)
+    monkeypatch.setattr(deliver, "approved", verified)
+
+
+async def kill(desk: Desk) -> Desk:
+    """Ends all that runs, between two transactions, and gives the next process."""
+    async with desk.ctx.database._writing:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+    desk.ctx.database._waiting.clear()
+    return await desk.new_process()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits for something that nobody signals."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - plain data
+            await asyncio.sleep(0.005)
+
+
+Other = tuple[str, Scripted, Role]
 
 
 async def furnished(
@@ -216,25 +339,33 @@ async def furnished(
     parts: Sequence[str] = ("Move your funds.",),
     role: Role = Role.PRIMARY,
     on_unknown: str = "ask",
-    others: Sequence[tuple[str, Scripted, Role]] = (),
+    resend_after: int = 0,
+    others: Sequence[Other] = (),
+    fallbacks: Sequence[str] = (),
+    fallback_after: int = 60,
+    url: str = "",
 ) -> Desk:
-    """A database with one planned delivery to `here`, and one of a single part to each of the others."""
-    url = f"sqlite+aiosqlite:///{folder / 'tocsin.sqlite'}"
-    database = Database(url)
+    """A database with one planned delivery to `here`, and one of a single part to each of the others.
+
+    `fallbacks` are those of the others (pointers) that may lead where `here` does not, in order.
+    """
+    database = Database(url or f"sqlite+aiosqlite:///{folder / 'tocsin.sqlite'}")
     async with database.write() as tx:
         await tx.run_sync(metadata.create_all)
     now = datetime.now(UTC)
-    planned = [_planned("here", role, parts, on_unknown)]
-    planned += [_planned(id_, other, (f"{id_}: {{{{permalink}}}}" if other is Role.POINTER else id_,), "ask") for id_, _, other in others]
+    may_lead = ("here", *fallbacks)
+    planned = [_planned("here", role, parts, led=bool(fallbacks), on_unknown=on_unknown, resend_after=resend_after)]
+    planned += [_planned(id_, other, (id_,), led=id_ in fallbacks) for id_, _, other in others]
     destinations: dict[str, Destination] = {}
     for id_, adapter, its_role in (("here", platform, role), *others):
         adapter.config = replace(adapter.config, id=id_, role=its_role)
-        destinations[id_] = Destination(adapter.config, adapter)
-    manifest = _manifest(tuple(planned), now)
+        destinations[id_] = Destination(adapter.config, adapter, fallback=may_lead.index(id_) if id_ in may_lead else 0)
+    manifest = _manifest(tuple(planned), now, may_lead if role is Role.PRIMARY else (), fallback_after)
     settings = Settings(environment=Environment.DRILL, data=folder)
-    ctx = Context(settings, database, Clock(), destinations, lambda: Roster(1, ()), _nothing, None)
+    ctx = Context(settings, database, Clock(), destinations, lambda: Roster(1, ()), None, runner=f"wk_{next(_RUNNERS)}")
     fingerprint = digest(manifest.to_bytes())
     async with database.write() as tx:
+        await workers.register(tx, ctx.runner, "test")
         incident = {"id": "in_1", "slug": "one", "name": "One", "state": "open", "facts": {}, "created_at": now}
         await tx.execute(incidents.insert().values(incident))
         announcement = {"id": "an_1", "incident": "in_1", "kind": "initial", "state": "sending", "revision": 1, "created_at": now}
@@ -248,13 +379,16 @@ async def furnished(
     return Desk(ctx, Approved(manifest, fingerprint, ("first-reviewer", "second-reviewer")), platform)
 
 
-def _planned(id_: str, role: Role, parts: Sequence[str], on_unknown: str) -> Planned:
-    rendering = Rendering(tuple(Part(text) for text in parts))
-    pointer = role is Role.POINTER
-    return Planned(id_, "scripted", role, "account-1", None if pointer else rendering, rendering if pointer else None, None, on_unknown)
+def _planned(id_: str, role: Role, parts: Sequence[str], *, led: bool, on_unknown: str = "ask", resend_after: int = 0) -> Planned:
+    """Who may lead, or be led, has the words for both."""
+    full = Rendering(tuple(Part(text) for text in parts))
+    pointer = full if parts[0].endswith("{{permalink}}") else Rendering((Part(f"{id_}: {{{{permalink}}}}"),))
+    points = role is Role.POINTER
+    words = (None if points and not led else full, pointer if points or led else None)
+    return Planned(id_, "scripted", role, "account-1", *words, None, on_unknown, resend_after)
 
 
-def _manifest(planned: tuple[Planned, ...], now: datetime) -> Manifest:
+def _manifest(planned: tuple[Planned, ...], now: datetime, primaries: tuple[str, ...], fallback_after: int) -> Manifest:
     return Manifest(
         environment="drill",
         announcement="an_1",
@@ -266,15 +400,12 @@ def _manifest(planned: tuple[Planned, ...], now: datetime) -> Manifest:
         text="Move your funds.",
         answers=Answers(),
         destinations=planned,
-        primaries=("here",),
+        primaries=primaries,
         overrides=(),
         not_before="",
         not_after=iso(now + timedelta(hours=24)),
         banner_until="",
         roster_version=1,
         created_at=iso(now),
+        fallback_after=fallback_after,
     )
-
-
-async def _nothing(_announcement: str, _digest: str, _run: int) -> None:
-    """Starts nothing."""

@@ -8,7 +8,7 @@ from app.store.tables import metadata
 
 engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
 with engine.connect() as connection:
-    # The engine's bookkeeping lives in its own schema on Postgres and its own file on SQLite; only our tables are looked at.
+    # Whatever else lives in that database is none of ours.
     context.configure(
         connection=connection,
         target_metadata=metadata,

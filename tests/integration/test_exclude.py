@@ -32,6 +32,9 @@ def _ours_again(desk: Desk) -> Iterator[None]:
     yield
     desk.well()
     desk.post("/v1/destinations/x/include")
+    for incident in desk.http.get("/v1/incidents").json()["items"]:
+        if incident["state"] == "open":  # so that no test's exclusion proposes something for another's
+            desk.post(f"/v1/incidents/{incident['id']}/resolve")
 
 
 def exclude(desk: Desk, destination: str = "x") -> list[str]:
@@ -179,9 +182,6 @@ def test_the_command_line_says_what_follows_and_what_is_held(desk: Desk) -> None
     assert excluded in desk.tocsin("status")
     assert excluded in desk.tocsin("status", earlier["id"])
     assert excluded in desk.tocsin("check", "--server")
-    assert "A correction" in desk.tocsin("exclude", "--help").replace("\n  ", " ") or "a correction" in desk.tocsin("exclude", "--help")
-    waiting = desk.announce(destinations=["reddit", "telegram"])
-    assert "telegram" in {r["destination"] for r in waiting["renderings"]}
     desk.post(f"/v1/announcements/{id_}/cancel")
     assert "no destination “nowhere”" in desk.tocsin("exclude", "nowhere", "--why", "x", code=1)
     assert "--why" in desk.tocsin("exclude", "x", code=2)

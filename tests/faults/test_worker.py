@@ -67,7 +67,7 @@ class Crewman:
     def freeze(self) -> None:
         """It beats no more, begins nothing and hears nothing; what it has under way stays so."""
         self.worker._beat = nothing  # type: ignore[method-assign]
-        self.worker.go_on = self.desk.ctx.database.on_signal = deaf  # type: ignore[method-assign]
+        self.worker.go_on = self.desk.ctx.database.on_signal = deaf  # type: ignore[method-assign, assignment]
 
     def thaw(self) -> None:
         """It goes on where it stood, under the name that it had."""

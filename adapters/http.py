@@ -104,6 +104,8 @@ class Door:
     def _meaning(self, error: Exception) -> AdapterError:
         if isinstance(error, AdapterError):
             return error
+        if isinstance(error, aiohttp.ClientSSLError):
+            return NotSent(f"No trusted encryption with {self._platform}: look at its certificate and at this machine's clock.")
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):  # no byte of the request has left
             return NotSent(f"{self._platform} could not be reached.")
         if isinstance(error, TimeoutError):
@@ -130,6 +132,16 @@ def decoded(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+def dig(value: object, *keys: str | int) -> object:
+    """What lies under the keys and indices of a JSON value, None where something on the way is not there."""
+    for key in keys:
+        if isinstance(key, int):
+            value = value[key] if isinstance(value, list) and len(value) > key else None
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def seconds(*said: object) -> float | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any, ClassVar
 
 from adapters.contract import (
@@ -66,7 +67,7 @@ class DiscordAdapter:
         self._web = wire.web_of(config.base_url, self._guild, self._channel)
         self._wire = wire.Wire(config.base_url, token, {"Authorization": f"Bot {token}"})
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """`settle` is a guess: how soon a post shows in the list has no source. What a channel takes Discord tells in headers only."""
         return Limits(

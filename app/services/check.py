@@ -53,8 +53,9 @@ async def all_of_them(ctx: Context) -> list[dict[str, Any]]:
 
     async def work(tx: AsyncConnection) -> None:
         await tx.execute(delete(checks))
+        held = await holds.standing(tx)
         for item in found:
-            if item["ok"]:
+            if item["ok"] and item["destination"] in held:
                 await holds.lift(tx, item["destination"], "paused")
         if found:
             await tx.execute(insert(checks), [{k: v for k, v in f.items() if k in checks.c} | {"at": ctx.now} for f in found])

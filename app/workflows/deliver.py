@@ -276,8 +276,8 @@ class _Errand:
 
     async def _told(self, row: DeliveryRow, outcome: Outcome, bucket: str = "") -> tuple[DeliveryRow, Outcome]:
         changed = await self.courier.ledger.settle(row, outcome, bucket)
-        if outcome.receipt and changed.done and not row.done and self._late_primary(changed):
-            changed = await posted_after_all(self.courier.ledger, changed, self.courier.leads)
+        if outcome.receipt and changed.done and not row.done and changed.role == Role.PRIMARY.value:
+            changed = await posted_after_all(self.courier.ledger, changed)
         return changed, outcome
 
 

@@ -55,8 +55,10 @@ class Lead:
                 self.also(self._rest_of(row))
 
     async def _rest_of(self, row: DeliveryRow) -> None:
-        posting = self.under_way.get(row.destination)
-        await self.delivered(await posting if posting else row)
+        if posting := self.under_way.get(row.destination):
+            await posting
+            row = await self.courier.ledger.fresh(row.id)
+        await self.delivered(row)
 
     async def _reference(self, rows: Sequence[DeliveryRow]) -> str | None:
         """The permalink of the first part, "" where nobody is to lead, None where nobody does and a person has to act."""
@@ -175,8 +177,15 @@ async def step_down(ledger: Ledger, row: DeliveryRow, planned: Planned) -> Deliv
         return await ledger.fresh(row.id)
 
 
-async def posted_after_all(ledger: Ledger, row: DeliveryRow, leads: str) -> DeliveryRow:
-    """Two full posts are out, or soon will be: readers of the first see no updates there, so people have to know."""
+async def posted_after_all(ledger: Ledger, row: DeliveryRow) -> DeliveryRow:
+    """Where another leads by now, two full posts are or will be out: readers of this one see no updates there, so people have to know."""
+    if len(ledger.manifest.primaries) < 2:
+        return row
+    async with ledger.ctx.database.read() as tx:
+        announcement = await announcements.announcement(tx, row.announcement)
+    leads = (announcement.leads if announcement else "") or ledger.manifest.primary
+    if leads == row.destination:
+        return row
     problem = (
         f"It was posted after all, when {leads} led already, and {leads} stays the reference. Say there by hand where the updates are."
     )

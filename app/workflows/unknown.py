@@ -56,8 +56,8 @@ class Inquiry:
         async with self.ctx.database.read() as tx:
             attempt = await deliveries.open_attempt(tx, self.row.id)
             first = await deliveries.first_attempt_at(tx, self.row.id, self.row.done)
-        assert attempt is not None
-        assert first is not None
+        if attempt is None or first is None:
+            return self._ask("")  # a person has acted meanwhile
         limits = self.destination.adapter.limits
         if limits.key_lasts and timedelta() <= _now() - first < timedelta(seconds=limits.key_lasts):
             return Outcome(Event.NOT_SENT, "No usable answer came; it is sent again under the same key, which the platform posts once.")
@@ -112,9 +112,8 @@ class Inquiry:
         return Outcome(Event.POSTED, receipt=receipt)
 
     def _ask(self, trouble: str) -> Outcome:
-        with_url = " with its URL" if self.destination.adapter.limits.permalinks else ""
         advice = (
-            f"Look at {self.destination.id} yourself: if the post is there, mark it as posted{with_url}; "
+            f"Look at {self.destination.id} yourself: if the post is there, mark it as posted with its URL, if it has one; "
             "if it is not, retry it and say that you looked."
         )
         before = self.row.problem.removesuffix(advice).strip()

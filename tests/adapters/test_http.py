@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -168,6 +170,23 @@ async def test_the_whole_time_is_bounded_however_slowly_an_answer_drips(impatien
     async with babbling(says) as url:
         assert "within 0.5 s" in await fails(OutcomeUnknown, door.ask("POST", url))
         assert time.monotonic() - began < 1.0
+        await door.aclose()
+
+
+async def test_tls_needs_a_trusted_certificate_and_carries_long_answers(certificate: tuple[ssl.SSLContext, Path]) -> None:
+    asked: list[bytes] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        asked.append(await request.read())
+        return web.Response(body=asked[-1])
+
+    context, trusted = certificate
+    door, long = http.Door("X"), b"0123456789abcdef" * 60_000
+    async with serving(answer, context) as url:
+        assert "encryption" in await fails(NotSent, door.ask("POST", url, data=b"secret"))
+        assert asked == []
+        known = ssl.create_default_context(cafile=str(trusted))
+        assert (await door.ask("POST", url, data=long, ssl=known)).body == long
         await door.aclose()
 
 

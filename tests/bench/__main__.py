@@ -16,8 +16,9 @@ from typing import Any
 
 from tests.bench import fan_out, first_byte, kills, plot, profile, sleeping
 from tests.bench.measures import told_by
+from tests.bench.page import filled, taken_on
 
-DOCS = Path("docs/performance")
+DOCS, PAGE = Path("docs/performance"), Path("docs/performance.md")
 
 Measure = Callable[[bool], dict[str, Any]]
 Lines = Callable[[dict[str, Any]], list[str]]
@@ -41,7 +42,9 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: {', '.join(DAILY)}; with --full all)")
     parser.add_argument("--full", action="store_true", help="10,000 pointers, more rounds, and httpx's own pool as one more peer")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    parser.add_argument("--write", action="store_true", help=f"keep the figures in {DOCS}/figures.json and draw the plot beside it")
+    parser.add_argument(
+        "--write", action="store_true", help=f"keep the figures in {DOCS}, the plot beside them, and fill the tables of {PAGE}"
+    )
     asked = parser.parse_args()
     if unknown := set(asked.parts) - PARTS.keys():
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
@@ -53,7 +56,7 @@ def main() -> None:
             figures = measure(asked.full)
         told[name] = on | figures
         if not asked.json:
-            print(f"\n{name}: {on['machine']}", *lines(figures), sep="\n", flush=True)
+            print("", taken_on(name, on["machine"]), "", *lines(figures), sep="\n", flush=True)
     if asked.json:
         print(json.dumps(told, indent=2))
     if asked.write:
@@ -61,14 +64,18 @@ def main() -> None:
 
 
 def write(told: dict[str, Any]) -> None:
-    """Puts these parts' figures in the place of those that were there, and draws what they show."""
+    """Puts these parts' figures in the place of those that were there, here and on the page, and draws what they show."""
     DOCS.mkdir(parents=True, exist_ok=True)
     file = DOCS / "figures.json"
     kept = json.loads(file.read_text()) if file.exists() else {}
     file.write_text(json.dumps(kept | told, indent=2, sort_keys=True) + "\n")
     if "scale" in told:
         (DOCS / "fan-out.svg").write_text(plot.svg(told["scale"]))
-    print(f"Written to {DOCS}.", file=sys.stderr)
+    page = PAGE.read_text()
+    for name, figures in told.items():
+        page = filled(page, name, [taken_on(name, figures["machine"]), "", *PARTS[name][1](figures)])
+    PAGE.write_text(page)
+    print(f"Written to {DOCS} and {PAGE}.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import Any
 from tests.bench import peers, receipts
 from tests.bench.houses import Wide, wide
 from tests.bench.measures import Seen, exponent, fsync_ms, spread
+from tests.bench.page import table
 
 LATENCY = 0.1
 POINTERS_OF_FIFTY = 49
@@ -77,7 +78,7 @@ def _text_of_a_pointer(accepted: dict[str, Any]) -> str:
 def compared(pointers: int, rounds: int, others: tuple[str, ...]) -> dict[str, Any]:
     """Spreads of each sender's seconds, the server's memory, and the fsync of the same disk in the same run."""
     sent: list[Sent] = []
-    taken: dict[str, list[float]] = {peer: [] for peer in others}
+    taken: dict[str, list[peers.Taken]] = {peer: [] for peer in others}
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder, wide(Path(folder), pointers, LATENCY) as here:
         assert here.server is not None
         started = Seen.of(here.server.pid)
@@ -91,8 +92,9 @@ def compared(pointers: int, rounds: int, others: tuple[str, ...]) -> dict[str, A
                 taken[peer].append(peers.seconds(peer, here.far.base_url, pointers, text))
         ended = Seen.of(here.server.pid)
     steps = {name: spread([asdict(one)[name] for one in sent]) for name in Sent.__slots__}
+    beside = {peer: spread([took for took, _ in of]) | {"cpu_seconds": spread([cpu for _, cpu in of])} for peer, of in taken.items()}
     memory = {"as_it_started_mb": started.resident_mb, "peak_mb": ended.peak_mb}
-    return {"pointers": pointers, "tocsin": steps, "others": {p: spread(s) for p, s in taken.items()}, "memory": memory, "fsync_ms": disk}
+    return {"pointers": pointers, "tocsin": steps, "others": beside, "memory": memory, "fsync_ms": disk}
 
 
 def fifty(rounds: int) -> dict[str, Any]:
@@ -124,30 +126,34 @@ def scale(rounds: int, sizes: Sequence[int], *, full: bool = False) -> dict[str,
         "sizes": {str(size): one for size, one in told.items()},
         "ms_per_destination": each,
         "exponent": exponent(durable),
+        "exponent_of_the_last_decade": exponent(dict(list(durable.items())[-2:])),
         "exponent_of_bare_aiohttp": exponent(bare),
     }
 
 
 def lines(told: dict[str, Any]) -> list[str]:
-    """For a person: of `fifty`, `thousand` or `scale`."""
+    """As tables in Markdown: of `fifty`, `thousand` or `scale`."""
     if "sizes" in told:
-        shown = [line for one in told["sizes"].values() for line in lines(one)]
-        each = ", ".join(f"{size}: {ms:g} ms" for size, ms in told["ms_per_destination"].items())
-        return [*shown, f"per destination {each}; exponent {told['exponent']} (bare aiohttp {told['exponent_of_bare_aiohttp']})"]
-    steps, memory = told["tocsin"], told["memory"]
-    shown = [f"{told['pointers']} pointers"]
-    shown += [_line(f"  {name}", steps[name]) for name in steps]
-    shown += [_line(f"  {peer}", seconds) for peer, seconds in told["others"].items()]
-    shown.append(
-        f"  memory {memory['as_it_started_mb']} MB at its start, at most {memory['peak_mb']} MB; fsync {told['fsync_ms']['median']} ms"
-    )
-    shown += [
-        f"  {name}: {told[name]}"
-        for name in ("least_s", "target_s", "p99_per_least", "per_bare_aiohttp", "apprise_per_tocsin")
-        if name in told
-    ]
-    return shown
+        return _curve(told)
+    named = {name.replace("_", " "): of for name, of in told["tocsin"].items()}
+    named |= {f"{peer}, all answered": of for peer, of in told["others"].items()}
+    named |= {f"{peer}, its CPU seconds": of["cpu_seconds"] for peer, of in told["others"].items()}
+    keys = ("median", "min", "max", *(["p99"] if told["tocsin"]["durable"]["of"] >= 20 else []))
+    shown = table([f"{told['pointers']:,} pointers, s", *keys], [[name, *(f"{of[key]:.3f}" for key in keys)] for name, of in named.items()])
+    judged = ("least_s", "target_s", "p99_per_least", "per_bare_aiohttp", "apprise_per_tocsin")
+    facts: dict[str, float] = {name: told[name] for name in judged if name in told}
+    facts |= {"fsync_ms": told["fsync_ms"]["median"], "peak_mb": told["memory"]["peak_mb"], "rounds": told["tocsin"]["durable"]["of"]}
+    return [*shown, "", ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in facts.items())]
 
 
-def _line(name: str, of: dict[str, float]) -> str:
-    return f"{name:22} {of['median']:8.3f}   {of['min']:8.3f} to {of['max']:8.3f}   p99 {of['p99']:8.3f}   (of {of['of']})"
+def _curve(told: dict[str, Any]) -> list[str]:
+    head = ["N", "Tocsin: answered", "durable, s", "ms each", "CPU, s", "peak MB", "bare aiohttp, s", "its CPU, s", "Apprise, s"]
+    rows = []
+    for size, one in told["sizes"].items():
+        mine, bare, apprise = one["tocsin"], one["others"]["aiohttp"], one["others"].get("apprise")
+        spans = [f"{of['median']:.3f} ({of['min']:.3f} to {of['max']:.3f})" for of in (mine["last_answered"], mine["durable"], bare)]
+        each, peak = f"{told['ms_per_destination'][size]:g}", f"{one['memory']['peak_mb']:g}"
+        row = [f"{int(size):,}", *spans[:2], each, f"{mine['cpu_seconds']['median']:.2f}", peak, spans[2]]
+        rows.append([*row, f"{bare['cpu_seconds']['median']:.2f}", f"{apprise['median']:.2f}" if apprise else ""])
+    bends = ("exponent", "exponent_of_the_last_decade", "exponent_of_bare_aiohttp")
+    return [*table(head, rows), "", ", ".join(f"{name.replace('_', ' ')} {told[name]:g}" for name in bends)]

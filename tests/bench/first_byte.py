@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.measures import spread
+from tests.bench.page import table
 from tests.faults.harness import Town, copies, town
 
 QUIET = 0.4
@@ -76,13 +77,15 @@ def _approved(here: Town, token: str) -> tuple[float, dict[str, Any], float]:
 
 
 def lines(told: dict[str, Any]) -> list[str]:
-    """For a person."""
-    first, fan = told["first_byte"], told["fan_out"]
-    named = ("approval_to_first_byte_ms", "after_commit_ms", "approval_answered_ms")
-    shown = [f"{name:28} median {first[name]['median']:7.1f}   p95 {first[name]['p95']:7.1f}" for name in named]
-    cold, seconds = told["first_byte_of_a_fresh_process"]["approval_to_first_byte_ms"], fan["seconds"]
-    return [
-        *shown,
-        f"{'the first of a process':28}        {cold['median']:7.1f}",
-        f"{fan['pointers']} pointers             median {seconds['median']:7.3f} s, {fan['per_two_round_trips']} x two round trips",
-    ]
+    """As a table in Markdown."""
+    first, fan, cold = told["first_byte"], told["fan_out"], told["first_byte_of_a_fresh_process"]["approval_to_first_byte_ms"]
+    named = {
+        "second approval leaves the client → first byte at the primary": first["approval_to_first_byte_ms"],
+        "of which after the commit has begun (the server's own time)": first["after_commit_ms"],
+        "the approval is answered": first["approval_answered_ms"],
+        "the first byte of the first announcement of a fresh process": cold,
+        f"second approval → the last of {fan['pointers']} pointers came": {name: 1000 * value for name, value in fan["seconds"].items()},
+    }
+    return table(
+        ["ms", "median", "p95", "max"], [[name, *(f"{of[key]:.1f}" for key in ("median", "p95", "max"))] for name, of in named.items()]
+    )

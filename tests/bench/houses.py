@@ -118,8 +118,8 @@ def wide(
 ) -> Iterator[Wide]:
     """The whole of it; X takes `latency` for a post too."""
     with contextlib.ExitStack() as stack:
-        addresses = json.loads(stack.enter_context(_process("app.rehearsal", "--die-with-parent")))
-        far = Far(json.loads(stack.enter_context(_process("tests.bench.platform", f"--latency={latency}")))["base_url"])
+        addresses = json.loads(stack.enter_context(process("app.rehearsal", "--die-with-parent")))
+        far = Far(json.loads(stack.enter_context(process("tests.bench.platform", f"--latency={latency}")))["base_url"])
         stack.callback(far.http.close)
         house = furnish(folder, addresses)
         _widen(house, far, pointers)
@@ -152,7 +152,7 @@ def _widen(house: RehearsalHouse, far: Far, pointers: int) -> None:
 
 
 @contextlib.contextmanager
-def _process(module: str, *arguments: str) -> Iterator[str]:
+def process(module: str, *arguments: str) -> Iterator[str]:
     """A helper process that ends with its standard input; gives the first line that it prints."""
     process = subprocess.Popen([sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None

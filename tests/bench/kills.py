@@ -23,8 +23,13 @@ import psycopg
 
 from tests.bench.houses import WORK, Wide, serving, wide
 from tests.bench.measures import Seen, spread
+from tests.bench.page import table
+from tests.faults.harness import wait_for
 
 POINTERS, KILLED_AT = 1000, 250
+Told = dict[str, float]
+"""Of one kill: seconds until the next process was `ready` (of a restart) and until work `resumed`; how many posts are `doubled`."""
+
 ON_ITS_WAY = 0.2
 """Seconds after a kill in which the far end may still read what the dead process had written to its sockets."""
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
@@ -37,12 +42,13 @@ def restarts(rounds: int) -> dict[str, Any]:
     return _summed(told)
 
 
-def _restart(here: Wide, token: str) -> tuple[float, list[Any]]:
+def _restart(here: Wide, token: str) -> Told:
     announcement = _under_way(here, token)
     killed = time.time()
     here.kill(signal.SIGKILL)
     here.start()
-    return _resumed(here, announcement, killed)
+    ready = time.time() - killed
+    return _resumed(here, announcement, killed) | {"ready": ready}
 
 
 def takeovers(rounds: int, server: str = POSTGRES) -> dict[str, Any]:
@@ -59,7 +65,7 @@ def takeovers(rounds: int, server: str = POSTGRES) -> dict[str, Any]:
     return _summed(told)
 
 
-def _takeover(here: Wide, worker: Popen[str], token: str) -> tuple[float, list[Any]]:
+def _takeover(here: Wide, worker: Popen[str], token: str) -> Told:
     assert here.server is not None
     announcement = _under_way(here, token)
     victim = max((here.server, worker), key=lambda process: Seen.of(process.pid).sockets)
@@ -67,7 +73,7 @@ def _takeover(here: Wide, worker: Popen[str], token: str) -> tuple[float, list[A
     victim.kill()
     victim.wait()
     if victim is here.server:
-        here.far.quiet(4)  # the other one has begun and ended; then somebody has to answer what became of it
+        _first_after(here, killed)  # the worker alone has taken over; what became of it is the server's to answer
         here.serving.close()
         here.start()
     return _resumed(here, announcement, killed)
@@ -84,15 +90,24 @@ def _under_way(here: Wide, token: str) -> str:
     return str(accepted["id"])
 
 
-def _resumed(here: Wide, announcement: str, killed: float) -> tuple[float, list[Any]]:
+def _resumed(here: Wide, announcement: str, killed: float) -> Told:
     here.await_end(announcement, "sent", "incomplete")
-    posts = here.far.ask("record")["asked"]["post"]
-    return min(came for _, came, _ in posts if came > killed + ON_ITS_WAY) - killed, posts
+    counted = Counter(post[0] for post in here.far.ask("record")["asked"]["post"])
+    return {"resumed": _first_after(here, killed) - killed, "doubled": sum(times > 1 for times in counted.values())}
 
 
-def _summed(told: list[tuple[float, list[Any]]]) -> dict[str, Any]:
-    doubled = sum(times > 1 for _, posts in told for times in Counter(post[0] for post in posts).values())
-    return {"pointers": POINTERS, "seconds": spread([seconds for seconds, _ in told]), "doubled": doubled}
+def _first_after(here: Wide, killed: float) -> float:
+    """When the first post after the kill came (Unix seconds)."""
+
+    def came() -> float | None:
+        return min((at for _, at, _ in here.far.ask("record")["asked"]["post"] if at > killed + ON_ITS_WAY), default=None)
+
+    return wait_for(came, 120, "the first post after the kill")
+
+
+def _summed(told: list[Told]) -> dict[str, Any]:
+    seconds = {name: spread([one[name] for one in told]) for name in ("ready", "resumed") if name in told[0]}
+    return {"pointers": POINTERS, "doubled": int(sum(one["doubled"] for one in told))} | seconds
 
 
 @contextlib.contextmanager
@@ -107,8 +122,9 @@ def _database(server: str) -> Iterator[str]:
 
 
 def lines(told: dict[str, Any]) -> list[str]:
-    """For a person."""
-    took = told["seconds"]
-    return [
-        f"work resumed after {took['median']:.2f} s ({took['min']:.2f} to {took['max']:.2f}, of {took['of']}); doubled: {told['doubled']}"
-    ]
+    """As a table in Markdown."""
+    named = {"the next process is ready": told.get("ready"), "its first post": told["resumed"]}
+    rows = [[name, *(f"{of[key]:.2f}" for key in ("median", "min", "max"))] for name, of in named.items() if of]
+    kills = told["resumed"]["of"]
+    posts = f"{kills} kills, {kills * told['pointers']:,} posts, {told['doubled']} of them twice."
+    return [*table(["from the kill, s", "median", "min", "max"], rows), "", posts]

@@ -18,6 +18,7 @@ from typing import Any
 from tests.bench import fan_out, peers
 from tests.bench.fan_out import LATENCY
 from tests.bench.houses import Wide, wide
+from tests.bench.page import table
 
 POINTERS = 1000
 WHERE: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -45,7 +46,7 @@ def measure() -> dict[str, Any]:
         watched = _Watched(here)
         sent, text = fan_out.send(watched.here, f"profile-{os.getpid()}", around=watched)
         here.far.quiet()
-        bare = peers.seconds("aiohttp", here.far.base_url, POINTERS, text)
+        bare, _ = peers.seconds("aiohttp", here.far.base_url, POINTERS, text)
     total = sum(times for _, times in watched.stacks)
     parts = summed(watched.stacks)
     return {
@@ -96,6 +97,10 @@ class _Watched:
 
 
 def lines(told: dict[str, Any]) -> list[str]:
-    """For a person."""
-    head = f"{told['pointers']} pointers: durable after {told['durable_s']:.3f} s, bare aiohttp {told['bare_aiohttp_s']:.3f} s; of it"
-    return [head, *(f"  {seconds:7.3f} s  {name}" for name, seconds in told["seconds"].items())]
+    """As a table in Markdown."""
+    rows = [[name, f"{seconds:.3f}", f"{1000 * seconds / told['pointers']:.2f}"] for name, seconds in told["seconds"].items()]
+    whole = [
+        ["**all, until the last receipt is on disk**", f"{told['durable_s']:.3f}", f"{1000 * told['durable_s'] / told['pointers']:.2f}"]
+    ]
+    bare = [["bare aiohttp for the same posts", f"{told['bare_aiohttp_s']:.3f}", f"{1000 * told['bare_aiohttp_s'] / told['pointers']:.2f}"]]
+    return table([f"{told['pointers']:,} pointers", "s", "ms each"], rows + whole + bare)

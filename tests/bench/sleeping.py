@@ -21,6 +21,7 @@ from app.domain.followup import FollowUpState
 from app.store.tables import announcements, follow_ups, incidents
 from tests.bench.houses import Wide, wide
 from tests.bench.measures import Seen, spread
+from tests.bench.page import table
 
 MANY = 100_000
 SETTLED = 4.0  # seconds after its start, in which it prepares and checks its destinations
@@ -93,6 +94,6 @@ def put_to_sleep(file: Path) -> None:
 
 
 def lines(told: dict[str, Any]) -> list[str]:
-    """For a person."""
-    shown = [f"{'':18} {'without':>10} {'with':>10}   {told['follow_ups']} sleeping follow-ups (medians)"]
-    return shown + [f"{name:18} {told['without'][name]['median']:10.2f} {told['with'][name]['median']:10.2f}" for name in told["with"]]
+    """As a table in Markdown."""
+    rows = [[name.replace("_", " "), *(f"{told[of][name]['median']:.2f}" for of in ("without", "with"))] for name in told["with"]]
+    return table(["medians", "without", f"with {told['follow_ups']:,}"], rows)

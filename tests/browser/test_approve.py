@@ -287,6 +287,9 @@ async def test_an_account_is_left_out_after_it_was_said_what_follows(reviewer: P
     await expect(card).to_contain_text("Left out: first-reviewer said that it is not ours any more. It posts of a giveaway.")
     await expect(card).to_contain_text("A correction waits for signatures")
     await expect(reviewer.page.get_by_role("region", name="Read this first")).to_contain_text("Nothing is sent to x-main")
+    await expect(reviewer.page.get_by_role("region", name="Read this first")).to_contain_text(
+        "telegram carries the full text in its place."
+    )
     await expect(reviewer.page.get_by_role("button", name=LOST)).to_be_hidden()
     assert (server.posts[0].path, server.posts[0].body) == (
         "/approve/tok_A1b2C3d4E5f6/exclude",

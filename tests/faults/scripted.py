@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import pytest
 from sqlalchemy import select
 
 from adapters.contract import (
@@ -46,7 +47,7 @@ from app.store.database import Database
 from app.store.deliveries import AttemptRow, DeliveryRow
 from app.store.tables import announcements, attempts, incidents, iso, metadata, revisions, timeline
 from app.store.tables import deliveries as table
-from app.workflows import broadcast
+from app.workflows import broadcast, deliver
 from app.workflows.broadcast import Story
 from app.workflows.crew import Crew
 from app.workflows.deliver import Courier
@@ -192,12 +193,28 @@ class Desk:
     platform: Scripted
     crew: Crew = field(default_factory=Crew)
     stories: dict[str, Story] = field(default_factory=dict)
+    running: set[asyncio.Task[str]] = field(default_factory=set)
+    signed: dict[str, Approved] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.signed[self.approved.digest] = self.approved
+
+    @property
+    def id(self) -> str:
+        """The announcement's."""
+        return self.approved.manifest.announcement
+
+    def begin(self) -> asyncio.Task[str]:
+        """Lets it run."""
+        task = asyncio.ensure_future(self.run())
+        self.running.add(task)
+        return task
 
     async def courier(self, permalink: str | None = "") -> Courier:
         """In a new term of this process; all others point to `permalink`."""
-        lease = Lease("an_1", self.ctx.runner)
+        lease = Lease(self.id, self.ctx.runner)
         async with self.ctx.database.write() as tx:
-            row = await store.announcement(tx, "an_1", lock=True)
+            row = await store.announcement(tx, self.id, lock=True)
             assert row is not None
             lease.term = await store.take(tx, row, self.ctx.runner, state="sending")
         courier = Courier(self.ctx, self.approved, lease, self.crew, row.leads)
@@ -210,8 +227,14 @@ class Desk:
         return await courier.deliver((await self.rows())[0])
 
     async def run(self) -> str:
-        """The broadcast, as the worker runs it."""
-        return await broadcast.run(self.ctx, self.crew, "an_1", self.stories)
+        """The broadcast, as the worker runs it, which hears signals."""
+
+        def hears(announcement: str) -> None:
+            if story := self.stories.get(announcement):
+                story.nudge()
+
+        self.ctx.database.on_signal = hears
+        return await broadcast.run(self.ctx, self.crew, self.id, self.stories)
 
     async def rows(self) -> list[DeliveryRow]:
         async with self.ctx.database.read() as tx:
@@ -226,7 +249,7 @@ class Desk:
 
     async def announcement(self) -> AnnouncementRow:
         async with self.ctx.database.read() as tx:
-            row = await store.announcement(tx, "an_1")
+            row = await store.announcement(tx, self.id)
         assert row is not None
         return row
 
@@ -240,9 +263,9 @@ class Desk:
             return list((await tx.scalars(select(timeline.c.event).order_by(timeline.c.seq))).all())
 
     async def await_state(self, state: str, destination: str = "here") -> DeliveryRow:
-        """The delivery once it is in that state."""
+        """The delivery once it is in that state, or was read back so."""
         async with asyncio.timeout(10):
-            while (row := await self.row(destination)).state != state:  # noqa: ASYNC110 - the database signals nobody outside
+            while state not in {(row := await self.row(destination)).state, row.read_back}:  # noqa: ASYNC110 - nobody is signalled
                 await asyncio.sleep(0.005)
         return row
 
@@ -278,8 +301,62 @@ class Desk:
             await workers.register(tx, ctx.runner, "test")
         return replace(self, crew=Crew(), ctx=ctx, stories={})
 
+    async def close(self) -> None:
+        for destination in self.ctx.destinations.values():
+            await destination.adapter.aclose()
+        await self.ctx.database.close()
+
 
 _RUNNERS = itertools.count(1)
+
+
+def trust(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes the signatures as verified, which have tests of their own."""
+
+    async def verified(_ctx: object, _tx: object, fingerprint: str) -> Approved:
+        return desk.signed[fingerprint]
+
+    monkeypatch.setattr(broadcast, "approved", verified)
+    monkeypatch.setattr(deliver, "approved", verified)
+
+
+async def another(desk: Desk, number: int, destination: str, platform: Scripted) -> Desk:
+    """One more announcement, of the same words, to one destination alone."""
+    old, places = desk.approved.manifest, dict(desk.ctx.destinations)
+    planned = replace(old.destinations[0], id=destination)
+    manifest = replace(old, announcement=f"an_{number}", destinations=(planned,), primaries=(destination,))
+    fingerprint = digest(manifest.to_bytes())
+    places.setdefault(destination, Destination(replace(platform.config, id=destination), platform))
+    its = {"id": manifest.announcement, "announcement": manifest.announcement, "digest": fingerprint}
+    async with desk.ctx.database.write() as tx:
+        first = {t: dict((await tx.execute(select(t).limit(1))).mappings().one()) for t in (announcements, revisions, table)}
+        fresh = {"state": "sending", "worker": "", "term": 0}
+        await tx.execute(announcements.insert().values(first[announcements] | fresh | {k: its[k] for k in ("id", "digest")}))
+        revision = first[revisions] | {k: its[k] for k in ("announcement", "digest")}
+        await tx.execute(revisions.insert().values(revision | {"manifest": manifest.to_bytes().decode()}))
+        row = {"id": f"de_{number}_0", "destination": destination, "position": 0, "role": "primary", "state": "planned", "problem": ""}
+        await tx.execute(table.insert().values(first[table] | its | row | {"parts": len(planned.rendering.parts), "done": 0}))
+    desk.ctx.destinations = places
+    return replace(desk, approved=Approved(manifest, fingerprint, desk.approved.people), platform=platform, stories={})
+
+
+async def kill(desk: Desk) -> Desk:
+    """Ends all that runs, between two transactions, and gives the next process."""
+    async with desk.ctx.database._writing:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+    desk.ctx.database._waiting.clear()
+    return await desk.new_process()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits for something that nobody signals."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - plain data
+            await asyncio.sleep(0.005)
+
 
 Other = tuple[str, Scripted, Role]
 

@@ -20,7 +20,7 @@ from app.store.deliveries import DeliveryRow
 from app.workflows import deliver, unknown
 from app.workflows.deliver import Courier
 from app.workflows.ledger import Ask, Lease, NotOurs
-from tests.faults.scripted import SITE, Answer, Desk, Frozen, Late, Scripted, furnished
+from tests.faults.scripted import SITE, Answer, Desk, Frozen, Late, Scripted, furnished, until
 
 Furnish = Callable[..., Awaitable[Desk]]
 
@@ -35,8 +35,7 @@ async def furnish(tmp_path: Path) -> AsyncIterator[Furnish]:
 
     yield make
     for desk in opened:
-        await desk.platform.aclose()
-        await desk.ctx.database.close()
+        await desk.close()
 
 
 @pytest.fixture
@@ -44,12 +43,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request is over after a second, tries follow each other at once."""
     monkeypatch.setattr(unknown, "LATEST_ANSWER", timedelta(seconds=1))
     monkeypatch.setattr(deliver, "SHORTEST_BACK_OFF", 0.02)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the platform is plain data
-            await asyncio.sleep(0.005)
 
 
 # What the platform answers

@@ -46,9 +46,16 @@ function alerts(manifest) {
       excerpt(override.excerpt),
       el("p", { dir: "auto" }, el("strong", {}, "The reason that you sign: "), override.reason))),
     held.map((hold) => el("div.alert", {},
-      el("p.alert-title", {}, "Nothing is sent to ", el("span", { dir: "auto" }, hold.destination)), el("p", { dir: "auto" }, heldBack(hold)))),
+      el("p.alert-title", {}, "Nothing is sent to ", el("span", { dir: "auto" }, hold.destination)), el("p", { dir: "auto" }, heldBack(hold)), instead(hold, held, manifest))),
     broken.map(({ destination, detail }) => el("div.alert", {},
       el("p.alert-title", {}, "Out of order: ", el("span", { dir: "auto" }, destination)), el("p", { dir: "auto" }, detail))));
+}
+
+/** Who carries the full text where the one that was to is left out before it posted. */
+function instead({ destination, kind }, held, manifest) {
+  if (kind !== "excluded" || destination !== manifest.primaries[0] || request.deliveries?.length) return null;
+  const next = manifest.primaries.find((id) => !held.some((hold) => hold.destination === id));
+  return el("p", {}, next ? `${next} carries the full text in its place.` : "Nobody is left to carry the full text: pointers cannot go out.");
 }
 
 function heading(manifest) {

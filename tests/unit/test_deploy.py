@@ -27,7 +27,7 @@ from app.bootstrap.destinations import load_destinations
 from app.cli import tocsin
 from app.domain.roster import Roster, SshKey, key_entry
 from app.settings import Environment, Settings
-from app.workflows import engine
+from app.workflows.worker import Worker
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
@@ -274,7 +274,7 @@ def test_compose_is_closed(compose: dict[str, Any]) -> None:
 
 
 def test_whoever_stops_tocsin_waits_for_it(compose: dict[str, Any]) -> None:
-    drains = inspect.signature(engine.close).parameters["seconds"].default
+    drains = inspect.signature(Worker.stop).parameters["seconds"].default
     unit = (ROOT / "deploy/systemd/tocsin.service").read_text()
     given = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M)
     assert given

@@ -68,7 +68,7 @@ async def copied(desk: Desk, tx: Connection) -> Approved:
     raw = rfc8785.dumps(old)
     async with desk.ctx.database.read() as source:
         for table in (incidents, announcements, revisions, deliveries, attempts):
-            columns = [column for column in table.c if column.name not in NEW]
+            columns = [column for column in table.c if column.name not in NEW and column is not attempts.c.id]  # which the server counts
             for row in (await source.execute(select(*columns))).mappings():
                 values = dict(row) | ({"digest": digest(raw)} if "digest" in table.c else {})
                 tx.execute(insert(table).values(values | ({"manifest": raw.decode()} if table is revisions else {})))

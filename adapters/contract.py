@@ -13,6 +13,7 @@ Errors are named by what has to happen next:
   * `NeedsPerson` - nothing is sent by machine here; a person posts by hand and gives the URL
   * `NotSent` - certainly not posted; the same post may be tried again, not before `retry_after`
   * `OutcomeUnknown` - perhaps posted; look before trying again. Whatever is not recognised is this one
+    * `Duplicate` - refused, as the account has posted the same text before: an earlier attempt, or an older post
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ class OutcomeUnknown(AdapterError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class Duplicate(OutcomeUnknown):
+    """The platform refuses the same text twice. If `find` shows no post of this delivery, an older one stands in the way: as `Rejected`."""
 
 
 class Role(StrEnum):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import time
 from asyncio import sslproto
@@ -66,7 +67,7 @@ class Door:
     async def ask(self, method: str, url: str | URL, **what: Any) -> Answer:
         """One request, with aiohttp's `headers`, `params`, `json`, `data`. Raises `NotSent`, `OutcomeUnknown`, neither with a cause."""
         shared = self._shared = self._shared or _entered()
-        within = aiohttp.ClientTimeout(total=TOTAL_TIMEOUT, connect=CONNECT_TIMEOUT, ceil_threshold=TOTAL_TIMEOUT)
+        within = aiohttp.ClientTimeout(TOTAL_TIMEOUT, CONNECT_TIMEOUT, ceil_threshold=math.inf)  # not rounded up to the next second
         try:
             async with shared.session.request(method, url, allow_redirects=False, timeout=within, **what) as answer:
                 return Answer(answer.status, answer.headers, await self._whole(answer.content))
@@ -103,6 +104,8 @@ class Door:
     def _meaning(self, error: Exception) -> AdapterError:
         if isinstance(error, AdapterError):
             return error
+        if isinstance(error, aiohttp.ClientSSLError):
+            return NotSent(f"No trusted encryption with {self._platform}: look at its certificate and at this machine's clock.")
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):  # no byte of the request has left
             return NotSent(f"{self._platform} could not be reached.")
         if isinstance(error, TimeoutError):
@@ -129,6 +132,16 @@ def decoded(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+def dig(value: object, *keys: str | int) -> object:
+    """What lies under the keys and indices of a JSON value, None where something on the way is not there."""
+    for key in keys:
+        if isinstance(key, int):
+            value = value[key] if isinstance(value, list) and len(value) > key else None
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def seconds(*said: object) -> float | None:

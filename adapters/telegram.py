@@ -78,7 +78,7 @@ class TelegramAdapter:
         self._pin, self._base = config.fields.get("pin") == "true", config.base_url.rstrip("/")
         self._web = f"{self._base or 'https://t.me'}/{self._chat.removeprefix('@')}/"
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """Only an @channel has pages that anyone can read, so only such a one can be primary.
 

@@ -1,4 +1,4 @@
-"""Cutting a text into posts, and taking the sting out of names that a platform would turn into pings and tags.
+"""Cutting a text into posts, taking the sting out of names that a platform would turn into pings and tags, and comparing texts.
 
 Rules kept here: pure, standard library only; nothing is ever added, lost or changed but whitespace where two parts meet; a link,
 the permalink slot and a grapheme cluster are never cut; whatever neutralises is visible to a reader (a space, never a zero-width
@@ -77,6 +77,17 @@ def neutralise_mentions(text: str, *, tags: bool = True, cashtags: bool = True) 
         wanted.append(r"(?<!\w)[$＄](?=[^\W\d])")
     pattern = rf"(?P<keep>{URL.pattern})|{'|'.join(wanted)}"
     return re.sub(pattern, lambda match: match[0] if match["keep"] else f"{match[0]} ", text)
+
+
+def settled(text: str) -> str:
+    """For comparing what a platform shows with what was sent: NFC, plain line ends, no spaces at a line's end or around the whole."""
+    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join(line.rstrip() for line in lines).strip()
+
+
+def unescaped(text: str) -> str:
+    """Without the HTML entities that X and Reddit put for `&`, `<` and `>`; once, so that an entity that was sent stays one."""
+    return re.sub("&(amp|lt|gt);", lambda match: {"amp": "&", "lt": "<", "gt": ">"}[match[1]], text)
 
 
 def quoted(said: object, limit: int = 200) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any, ClassVar
 
 from adapters.contract import (
@@ -66,7 +67,7 @@ class DiscordAdapter:
         self._web = wire.web_of(config.base_url, self._guild, self._channel)
         self._wire = wire.Wire(config.base_url, token, {"Authorization": f"Bot {token}"})
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """`settle` is a guess: how soon a post shows in the list has no source. What a channel takes Discord tells in headers only."""
         return Limits(
@@ -111,18 +112,25 @@ class DiscordAdapter:
         return wire.receipt_of(await self._wire.call("POST", self._messages, body), self._channel, self._account, self._web)
 
     async def find(self, part: Part, key: str, since: datetime) -> Receipt | None:
-        """Pages upwards from `since`: with `after`, Discord gives the messages that came next, newest first."""
-        after = max(int(since.timestamp() * 1000) - EPOCH_MS, 0) << 22
+        """Pages upwards from `since`: with `after`, Discord gives the messages that came next, newest first.
+
+        The one with our nonce, else the newest with our text.
+        """
+        after, found = max(int(since.timestamp() * 1000) - EPOCH_MS, 0) << 22, None
         for number in range(PAGES):
             page = await self._page(after)
             for said in page:
                 if self._is_ours(said, part, key, since):
-                    return Receipt(said["id"], self._web + said["id"])
+                    found = Receipt(said["id"], self._web + said["id"])
+                    if said.get("nonce") == key:
+                        return found
             if number == 0 and not page:
                 await self._believe_empty(after)
             if len(page) < PAGE:
-                return None
+                return found
             after = int(page[-1]["id"])
+        if found:
+            return found
         raise OutcomeUnknown(f"More than {PAGE * PAGES} messages came since then: look at the channel for the message.")
 
     async def read(self, part: Part, receipt: Receipt) -> ReadBack:
@@ -165,10 +173,11 @@ class DiscordAdapter:
             raise OutcomeUnknown("Discord shows the bot no messages: give it the permission Read Message History, or look yourself.")
 
     def _is_ours(self, said: Mapping[str, Any], part: Part, key: str, since: datetime) -> bool:
-        """Ours by the nonce, else by the text; white space aside, as Discord trims it."""
+        """Ours by the nonce where Discord tells one, else by the text; white space aside, as Discord trims it."""
         try:
             recent = datetime.fromisoformat(str(said.get("timestamp"))) >= since
         except (TypeError, ValueError):
             recent = True  # its id says so already
-        same = said.get("nonce") == key or str(said.get("content")).split() == part.text.split()
+        nonce = said.get("nonce")
+        same = nonce == key if nonce else str(said.get("content")).split() == part.text.split()
         return same and recent and wire.author_of(said) == self._account

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import cached_property
 from typing import ClassVar
 
 from adapters.contract import (
@@ -59,7 +60,7 @@ class DiscordWebhookAdapter:
         self._web = wire.web_of(config.base_url, self._guild, self._channel)
         self._wire = wire.Wire(config.base_url, url["token"])
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """Discord counts requests without an Authorization header by address; another host would have rules of its own."""
         by_address = (Pace("discord:address", 50, 1.0),) if self._own_host else ()

@@ -1,7 +1,7 @@
 """Reddit: a text post in one subreddit, or a comment where a post is answered; through praw, with a script app's login.
 
 Rules kept here: one POST a call; a receipt needs an id of Reddit's alphabet and a permalink in our subreddit; the text is shown
-literally. How requests go out and what their failures mean lies in `wire.py`, Markdown in `text.py`, the facts and
+literally. How requests go out lies in `wire.py`, what answers mean in `answers.py`, Markdown in `text.py`, the facts and
 their sources in `docs/adapters/reddit.md`.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import ClassVar
 
 from yarl import URL
@@ -36,8 +37,10 @@ from adapters.contract import (
     Unsupported,
     WrongAccount,
 )
-from adapters.reddit.text import dig, literal, same_text
-from adapters.reddit.wire import AT_ONCE, MADE_NO_SENSE, Conflict, Wire
+from adapters.http import dig
+from adapters.reddit.answers import Conflict
+from adapters.reddit.text import literal, same_text
+from adapters.reddit.wire import AT_ONCE, MADE_NO_SENSE, Wire
 from adapters.text import quoted
 
 WWW, OAUTH = "https://www.reddit.com", "https://oauth.reddit.com"
@@ -77,7 +80,7 @@ class RedditAdapter:
         self._wire = Wire((base or WWW, base or OAUTH), f"{config.id} (u/{self._user})", login, secrets)
         self._door = http.Door("Reddit")
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """`settle` is a guess: how long a new post stays out of the account's listing has no source.
 
@@ -237,7 +240,8 @@ class RedditAdapter:
             for child, at in zip(children, times, strict=True):
                 if not isinstance(at, int | float):
                     raise OutcomeUnknown(MADE_NO_SENSE)
-                if at >= begin and str(dig(child, "data", "subreddit")).casefold() == self._sub.casefold():
+                whose, where = (str(dig(child, "data", name) or "").casefold() for name in ("author", "subreddit"))
+                if at >= begin and where == self._sub.casefold() and whose in ("", self._user.casefold()):
                     yield dig(child, "data")
             if not isinstance(after, str) or float(str(times[-1])) < begin:
                 return

@@ -8,11 +8,11 @@ Rules kept here: no character of the text is dropped but indentation and surplus
 from __future__ import annotations
 
 import re
-import unicodedata
 from itertools import pairwise
 from typing import Final
 
 from adapters.contract import PERMALINK_SLOT
+from adapters.text import settled, unescaped
 
 _IN_LINK: Final = r"[^\s<>\"\[\]\\`^{}|\u3000-\u303f\uff00-\uffef]+"
 _LINK: Final = re.compile(rf"{re.escape(PERMALINK_SLOT)}|(?<![A-Za-z])(?i:https?)://{_IN_LINK}|(?<![^\W_])www\.{_IN_LINK}")
@@ -20,7 +20,6 @@ _MARKUP: Final = re.compile(r"[\\*_`~^\[\]<>|]|&(?=#?[0-9A-Za-z]+;)")
 _NAMES: Final = re.compile(r"(?<![^\W_])([ur]/)(?=[A-Za-z0-9][A-Za-z0-9_])", re.IGNORECASE)
 _LINE_START: Final = re.compile(r"^(\d*)(?=[#+.)-])(?:(?<!\d)(?=#|[+-](?:\s|$)|--)|(?<=\d)(?=[.)](?:\s|$)))")
 _HARMLESS_TAIL: Final = re.compile(r"[)\"']?[?!.,]*(?:\s|$)")
-_ESCAPES: Final = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
 
 
 def literal(text: str) -> str:
@@ -64,22 +63,7 @@ def same_text(wanted: str, shown: object) -> bool:
     """Whether Reddit's `shown` is what we sent, with or without the entities that it puts where `raw_json` is missing."""
     if not isinstance(shown, str):
         return False
-    return _settled(wanted) in (_settled(shown), _settled(re.sub("|".join(_ESCAPES), lambda match: _ESCAPES[match[0]], shown)))
-
-
-def _settled(text: str) -> str:
-    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "\n".join(line.rstrip() for line in lines).strip()
-
-
-def dig(value: object, *keys: str | int) -> object:
-    """What lies under the keys and indices, None where something on the way is not there."""
-    for key in keys:
-        if isinstance(key, int):
-            value = value[key] if isinstance(value, list) and len(value) > key else None
-        else:
-            value = value.get(key) if isinstance(value, dict) else None
-    return value
+    return settled(wanted) in (settled(shown), settled(unescaped(shown)))
 
 
 def pause(words: str) -> float | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import ClassVar
 
@@ -34,8 +35,9 @@ from adapters.contract import (
     Unsupported,
     WrongAccount,
 )
+from adapters.http import dig
 from adapters.text import mark, neutralise_mentions, quoted, split
-from adapters.x.text import dig, embedded_text, same_text, sayable, told_text, told_time, weight
+from adapters.x.text import embedded_text, same_text, sayable, told_text, told_time, weight
 from adapters.x.wire import MADE_NO_SENSE, ReplyRefused, Wire, rest
 
 WEB = "https://x.com"
@@ -68,7 +70,7 @@ class XAdapter:
         self._app = sha256(keys["consumer_key"].get_secret_value().encode()).hexdigest()[:12] if "consumer_key" in keys else ""
         self._wire = Wire(self._base, f"{config.id} (@{self.handle})", keys)
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """`settle` is a guess: how long a new post stays out of the timeline has no source. The paces are of docs `rate-limits.mdx`."""
         return Limits(

@@ -7,7 +7,6 @@ compared with its expansion where X tells it, else by its place alone. Sources: 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,11 +15,11 @@ from typing import Final
 from urllib.parse import unquote
 
 from adapters.contract import Unsupported
-from adapters.text import quoted
+from adapters.http import dig
+from adapters.text import quoted, settled, unescaped
 
 MANY_LABELS = 60
 _TCO: Final = re.compile(r"https?://t\.co/[A-Za-z0-9]+")
-_ESCAPES: Final = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
 
 
 def weight(text: str) -> int:
@@ -56,8 +55,8 @@ def same_text(wanted: str, shown: str, links: Mapping[str, str], handle: str) ->
 
     The account's own `@handle ` in front of a reply does not count (unsourced that X adds it; harmless to forgive).
     """
-    sent = _settled(wanted)
-    for text in (_settled(shown), _settled(_unescaped(shown))):
+    sent = settled(wanted)
+    for text in (settled(shown), settled(unescaped(shown))):
         bare = re.sub(rf"^@{re.escape(handle)}\s+", "", text, flags=re.IGNORECASE)
         if any(_matches(sent, candidate, links) for candidate in (text, bare)):
             return True
@@ -77,22 +76,6 @@ def _link(url: str) -> str:
     """Without what X adds or changes: scheme, `www.`, closing slash, percent escapes, capitals of the host."""
     host, slash, path = re.sub(r"^https?://", "", url, flags=re.IGNORECASE).partition("/")
     return host.casefold().removeprefix("www.") + (slash + unquote(path)).rstrip("/")
-
-
-def _settled(text: str) -> str:
-    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "\n".join(line.rstrip() for line in lines).strip()
-
-
-def _unescaped(text: str) -> str:
-    return re.sub("|".join(_ESCAPES), lambda match: _ESCAPES[match[0]], text)
-
-
-def dig(value: object, *keys: str) -> object:
-    """What lies under the keys, None where something on the way is no object."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def told_text(post: object) -> tuple[str, dict[str, str]]:

@@ -18,7 +18,7 @@ from tweepy.asynchronous import AsyncClient
 from yarl import URL
 
 from adapters import http
-from adapters.contract import AdapterError, NeedsOperator, NotSent, OutcomeUnknown, Rejected, Secret
+from adapters.contract import AdapterError, Duplicate, NeedsOperator, NotSent, OutcomeUnknown, Rejected, Secret
 from adapters.text import quoted
 
 OEMBED = "https://publish.x.com"
@@ -128,7 +128,7 @@ def _forbidden(answer: Mapping[str, object]) -> AdapterError | None:
     """The kinds of 403 that are not the operator's, known by their words: gptme-contrib#811, node-twitter-api-v2#366, iembot#163."""
     words = json.dumps(answer).casefold()
     if "duplicate content" in words:
-        return OutcomeUnknown("X says that this text was posted before: look whether an earlier attempt did it.", 403)
+        return Duplicate("X says that this text was posted before: if no earlier attempt did it, change a word.", 403)
     if "reply to this conversation is not allowed" in words:
         return ReplyRefused("X lets this account reply only to those who mentioned it: post it by itself.")
     if "deleted or not visible to you" in words:

@@ -75,11 +75,14 @@ def retry(delivery: str, looked: bool, as_json: bool) -> None:
 
 @click.command()
 @_delivery
-@click.argument("url", metavar="URL")
+@click.argument("url", metavar="[URL]", required=False)
 @_json
-def mark(delivery: str, url: str, as_json: bool) -> None:
-    """Mark a delivery as posted, with the URL of the post. DELIVERY is its id, or ANNOUNCEMENT:DESTINATION."""
-    _act(delivery, "mark", {"url": url}, as_json)
+def mark(delivery: str, url: str | None, as_json: bool) -> None:
+    """Mark a delivery as posted, with the URL of the post. DELIVERY is its id, or ANNOUNCEMENT:DESTINATION.
+
+    Only a post that has no URL is marked without one: a mail, or one in a private Telegram chat.
+    """
+    _act(delivery, "mark", {"url": url} if url else {}, as_json)
 
 
 @click.command()

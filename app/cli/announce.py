@@ -79,8 +79,8 @@ def revise(announcement: str, **given: Any) -> None:
     """Replace the words of an announcement that is not approved yet; every signature of before is void.
 
     The server takes a whole wording each time. What you do not give is taken from the current revision and named: the
-    text, the three answers, the author, the destinations. Overrides and own texts of destinations are never carried over:
-    give them again. An empty answer (--affected "") takes it out.
+    text, the three answers, the correction, the author, the destinations. Overrides and own texts of destinations are never carried over:
+    give them again. An empty answer (--affected "") or correction takes it out.
     """
     words = wording(given)
     if not words:
@@ -88,9 +88,18 @@ def revise(announcement: str, **given: Any) -> None:
     client = Client()
     now = signing.read(client.get(route("announcements", announcement, "approval-request")))
     kept = {name: value for name, value in _current(now).items() if name not in words}
+    if lost := _excluded(client).intersection(kept.get("destinations", ())):
+        say(f"Left out, as excluded: {', '.join(map(one_line, sorted(lost)))}.")
+        kept["destinations"] = [id_ for id_ in kept["destinations"] if id_ not in lost]
     if kept:
         say(f"Kept of revision {now.revision}: {', '.join(name.replace('_', ' ') for name in kept)}.")
     _hand_in(given, route("announcements", announcement, "revisions"), filled(kept | words), client)
+
+
+def _excluded(client: Client) -> set[str]:
+    """The destinations that may not be named."""
+    items = client.get(route("destinations"))["items"]
+    return {item["destination"] for item in items if item["held"] and item["held"]["kind"] == "excluded"}
 
 
 def _incident(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,6 +113,7 @@ def _current(manifest: Manifest) -> dict[str, Any]:
     told: dict[str, Any] = {"text": manifest.text}
     told |= {name: getattr(manifest.answers, name) for name in ANSWERS}
     told["author"] = "" if manifest.author == manifest.submitted_by else manifest.author
+    told["correction"] = manifest.correction
     told["destinations"] = list(dict.fromkeys(planned.id for planned in manifest.destinations))
     told["clear_banner"] = not manifest.banner_until
     return {name: value for name, value in told.items() if value}
@@ -128,7 +138,7 @@ def _hand_in(given: Mapping[str, Any], path: str, body: dict[str, Any], client: 
     if by is not None or not given["as_json"]:
         request = client.get(route("announcements", shown["id"], "approval-request"), person=given["person"])
         manifest = signing.read(request)
-        signing.show(manifest, request["findings"])
+        signing.show(manifest, request)
     if by is not None:
         _same(manifest, shown["id"], body)
         if not given["yes"] and not signing.confirmed(f"Sign “approve” as {given['person']}?", "-" in (given["source"], given["file"])):
@@ -137,7 +147,7 @@ def _hand_in(given: Mapping[str, Any], path: str, body: dict[str, Any], client: 
         say(decide.told(decide.send(client, post_to, request, manifest, Decision.APPROVE, given["person"], by, "")))
     if by is not None or given["wait"]:
         shown = _follow(client, shown["id"]) if given["wait"] else client.get(route("announcements", shown["id"]))
-    _tell(shown, given["as_json"])
+    tell(shown, given["as_json"])
     if given["wait"] and shown["state"] != "sent":
         raise click.exceptions.Exit(1)
 
@@ -155,7 +165,8 @@ def _follow(client: Client, id_: str) -> dict[str, Any]:
     return follow(client, id_, say)
 
 
-def _tell(shown: dict[str, Any], as_json: bool) -> None:
+def tell(shown: dict[str, Any], as_json: bool) -> None:
+    """What was accepted, and what is to be done next."""
     if as_json:
         put_json(shown)
         return

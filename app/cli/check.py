@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from app.cli.destinations import held
 from app.cli.output import coloured, lines, one_line, put, put_json, say
 
 
@@ -20,7 +21,7 @@ def check(server: bool, as_json: bool) -> None:
     """Prove every destination's credentials, posting nothing; and say what the roster lacks.
 
     No server is needed: settings, destinations and secrets are read as `tocsin serve` reads them. (A banner is served by
-    Tocsin, so its check needs it running.) Exit code 1 if anything is wrong.
+    Tocsin, so its check needs it running.) With --server it also shows what is excluded or paused. Exit code 1 if anything is wrong.
     """
     found, gaps = _by_server() if server else _here()
     if as_json:
@@ -36,7 +37,9 @@ def _by_server() -> tuple[list[dict[str, Any]], list[str]]:
 
     client = Client()
     gaps = client.get("/v1/roster")["gaps"]
-    return client.post("/v1/destinations/check", {})["items"], gaps
+    found = client.post("/v1/destinations/check", {})["items"]
+    held = {item["destination"]: item["held"] for item in client.get("/v1/destinations")["items"]}
+    return [item | {"held": held.get(item["destination"])} for item in found], gaps
 
 
 def _here() -> tuple[list[dict[str, Any]], list[str]]:
@@ -90,6 +93,8 @@ def _show(found: list[dict[str, Any]], gaps: list[str]) -> None:
         click.echo(head)
         if item["detail"]:
             put(f"  {one_line(item['detail'])}")
+        if item.get("held"):
+            put(f"  {held(item['held'] | item)}", fg="yellow")
     for gap in gaps:
         put(f"Roster: {one_line(gap)}", fg="red")
     bad = sum(not item["ok"] for item in found)

@@ -86,7 +86,7 @@ def decide(decision: Decision, link_or_id: str, key: str, person: str, yes: bool
         client, post_to = Client(), route("announcements", link_or_id.strip(), "approvals")
         request = client.get(route("announcements", link_or_id.strip(), "approval-request"), person=person)
     manifest, by = signing.read(request), load_key(key)  # what cannot be signed with is told before anybody reads
-    signing.show(manifest, request["findings"])
+    signing.show(manifest, request)
     if not yes and not signing.confirmed(f"Sign “{decision.value}” as {person}?"):
         raise click.ClickException("Nothing was signed.")
     outcome = send(client, post_to, request, manifest, decision, person, by, comment)

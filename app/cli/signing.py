@@ -70,7 +70,7 @@ def approval(request: dict[str, Any], manifest: Manifest, decision: Decision, pe
             announcement=manifest.announcement,
             comment=comment,
             decision=decision,
-            digest=digest(manifest.to_bytes()),
+            digest=request["digest"],  # which `read` has computed from the bytes that the manifest is
             environment="drill" if manifest.environment == "drill" else "live",
             nonce=request.get("nonce") or secrets.token_urlsafe(16),
             person=person,
@@ -95,8 +95,9 @@ def confirmed(question: str, stdin_used: bool = False) -> bool:
         raise click.ClickException("Nobody could be asked, so nothing was signed. --yes signs without asking.") from None
 
 
-def show(manifest: Manifest, findings: list[dict[str, Any]]) -> None:
+def show(manifest: Manifest, request: dict[str, Any]) -> None:
     """All that is signed: what stands out first, then every rendering as it will appear; on stderr, so that --json stays clean."""
+    findings = request["findings"]
     drill = manifest.environment == "drill"
     mark = "DRILL - nothing here is real" if drill else "LIVE"
     name = one_line(manifest.incident.name)
@@ -113,9 +114,13 @@ def show(manifest: Manifest, findings: list[dict[str, Any]]) -> None:
     for planned in manifest.destinations:
         alike.setdefault((planned.full, planned.pointer, planned.role is Role.POINTER), []).append(planned)
     for same in alike.values():
-        _show_planned(same)
+        _show_planned(same, manifest)
+    if manifest.correction:
+        say()
+        say("── Should it turn out to be wrong: a correction, not sent now, and only when two people have signed that too", fg="cyan")
+        say(manifest.correction)
     say()
-    say(f"Digest {digest(manifest.to_bytes())}", bold=True)
+    say(f"Digest {request['digest']}", bold=True)
 
 
 def _terms(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -124,7 +129,8 @@ def _terms(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield "Goes out", span(manifest.not_before, manifest.not_after) if manifest.not_before else f"until {when(manifest.not_after)}"
     yield "Banner", f"until {when(manifest.banner_until)}" if manifest.banner_until else "cleared once this is out"
     if len(manifest.primaries) > 1:
-        yield "Primary", f"{manifest.primaries[0]}; where it fails {', then '.join(manifest.primaries[1:])}"
+        fails = f"if it refuses, is left out, or has not posted within {manifest.fallback_after} s"
+        yield "Full text", f"on {manifest.primaries[0]}; {fails}: {', then '.join(manifest.primaries[1:])}. Everyone else then points there"
     listed = [
         ("Who is affected", answers.affected),
         ("What they do", answers.if_affected),
@@ -136,21 +142,35 @@ def _terms(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield from ((label, value) for label, value in listed if value)
 
 
-def _show_planned(alike: list[Planned]) -> None:
+def _show_planned(alike: list[Planned], manifest: Manifest) -> None:
     """Posts of the same words: each destination by name, the words once."""
     say()
     for planned in alike:
         about = [planned.platform, planned.role.value, f"account {planned.account}"]
         about += [f"reply to {planned.reply_to.permalink or planned.reply_to.remote_id}"] if planned.reply_to else []
-        about += [f"if the outcome stays unknown: {planned.on_unknown}"] if planned.on_unknown != "ask" else []
+        about += [_unsure(planned)] if planned.on_unknown != "ask" else []
         say(one_line(f"── {planned.id} ({', '.join(about)})"), fg="cyan")
     first = alike[0]
     _show_rendering(first.rendering)
     pointer = first.role is Role.POINTER
     other = first.full if pointer else first.pointer
     if other is not None:
-        say("── the same, if it becomes the primary" if pointer else "── the same, if another is the primary", fg="cyan")
+        say(f"── {_otherwise(alike[0], manifest)}", fg="cyan")
         _show_rendering(other)
+
+
+def _otherwise(planned: Planned, manifest: Manifest) -> str:
+    """When its other form goes out."""
+    if planned.role is not Role.POINTER:
+        return f"only if {one_line(' or '.join(manifest.primaries[1:]))} carries the full text in its place, it points there"
+    before = manifest.primaries[: manifest.primaries.index(planned.id)] if planned.id in manifest.primaries else manifest.primaries
+    return f"only if {one_line(' and '.join(before))} cannot be posted within {manifest.fallback_after} s, it carries the full text"
+
+
+def _unsure(planned: Planned) -> str:
+    if planned.on_unknown == "resend":
+        return f"if nobody can tell whether it was posted, sent again after {planned.resend_after} s: it may then stand there twice"
+    return f"if nobody can tell whether it was posted: {planned.on_unknown}"
 
 
 def _show_rendering(rendering: Rendering) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from adapters.contract import PERMALINK_SLOT
 from app.cli.client import Client, route
+from app.cli.destinations import held
 from app.cli.output import coloured, finding, lines, one_line, put, put_json, span, table, when
+from app.cli.posts import said
 
 _OWED = frozenset({"waiting", "scheduled", "due", "approved", "overdue"})
 _ASKS = frozenset({"failed", "unknown", "by_hand"})
@@ -78,13 +79,30 @@ def show_announcement(shown: dict[str, Any]) -> None:
         put(f"Signed    {one_line(signed['decision'])} by {by}, {when(signed['at'])}")
     for found in shown["findings"]:
         put(f"Finding   {finding(found)}", fg="red" if found["severity"] == "block" else "yellow")
+    if leading := _leading(shown):
+        put(f"Leads     {leading}", fg="yellow")
+    for hold in shown["held"]:
+        if hold["destination"] in {rendering["destination"] for rendering in shown["renderings"]}:
+            put(f"Held      {held(hold)}", fg="yellow")
     put(f"\n{shown['text']}\n")
+    if shown["correction"]:
+        put(f"Should it be wrong (tocsin correct {one_line(shown['id'])}):\n{shown['correction']}\n")
     heads = lines([_head(delivery) for delivery in shown["deliveries"]], None, indent="")
     for head, delivery in zip(heads, shown["deliveries"], strict=True):
         click.echo(head)
         _show_details(shown, delivery)
     for step in next_steps(shown):
         put(step, bold=True)
+
+
+def _leading(shown: dict[str, Any]) -> str:
+    """Who carries the full text, where there is a choice."""
+    order, leads = shown["primaries"]["order"], shown["primaries"]["leads"]
+    if len(order) < 2:
+        return ""
+    if leads != order[0]:
+        return one_line(f"{leads}, in place of {order[0]}; everyone else points there")
+    return one_line(f"{leads}; if it is not posted within {shown['primaries']['fallback_after']} s: {', then '.join(order[1:])}")
 
 
 def _head(delivery: dict[str, Any]) -> list[str]:
@@ -107,22 +125,20 @@ def _show_details(shown: dict[str, Any], delivery: dict[str, Any]) -> None:
 
 def _remedies(delivery: dict[str, Any]) -> Iterator[str]:
     id_, current = delivery["id"], delivery["state"]
+    url = "URL" if delivery["permalinks"] else ""
     if current == "failed":
         yield f"Mend it, then:        tocsin retry {id_}"
     if current == "unknown":
         yield f"Look. Is it not there: tocsin retry {id_} --looked"
     if current in _ASKS:
-        yield f"{'Once it is posted:   ' if current == 'by_hand' else 'Is it there already: '} tocsin mark {id_} URL"
+        yield f"{'Once it is posted:   ' if current == 'by_hand' else 'Is it there already: '} tocsin mark {id_} {url}".rstrip()
         yield f"To leave it out:      tocsin skip {id_}"
 
 
 def _text_by_hand(shown: dict[str, Any], delivery: dict[str, Any]) -> list[str]:
     """What a person is to post, with the primary's permalink in its slot."""
-    primary = next((d["permalink"] for d in shown["deliveries"] if d["role"] == "primary" and d["permalink"]), PERMALINK_SLOT)
-    mine = [r for r in shown["renderings"] if (r["destination"], r["role"]) == (delivery["destination"], delivery["role"])]
-    parts = [part for rendering in mine[:1] for part in rendering["parts"]]
-    texts = [text for part in parts for text in (part["title"], part["text"]) if text]
-    return [line for text in texts for line in str(text).replace(PERMALINK_SLOT, primary).split("\n")]
+    texts = [text for part in said(shown, delivery) for text in (part["title"], part["text"]) if text]
+    return [line for text in texts for line in text.split("\n")]
 
 
 def _under_way(client: Client) -> dict[str, Any]:
@@ -134,7 +150,8 @@ def _under_way(client: Client) -> dict[str, Any]:
         for incident in client.pages(route("incidents"), "before")
         if incident["state"] == "open" or incident["id"] in waiting or any(a["state"] not in _FINAL for a in incident["announcements"])
     ]
-    return {"incidents": incidents, "follow_ups": owed}
+    holds = [item["held"] | {"destination": item["destination"]} for item in client.get(route("destinations"))["items"] if item["held"]]
+    return {"incidents": incidents, "follow_ups": owed, "held": holds}
 
 
 def _show_all(told: dict[str, Any]) -> None:
@@ -142,6 +159,8 @@ def _show_all(told: dict[str, Any]) -> None:
         _show_incident(incident)
     if not told["incidents"]:
         put("Nothing is under way.")
+    for hold in told["held"]:
+        put(held(hold), fg="yellow")
 
 
 def _show_incident(incident: dict[str, Any]) -> None:

@@ -94,7 +94,10 @@ def event(entry: dict[str, Any]) -> str:
         "delivery-handed_over": f"{where}: to be posted by hand. {why}",
         "delivery-marked": f"{where}: {actor} marked it as posted {data.get('url', '')}",
         "delivery-retried": f"{where}: {actor} has it tried again",
-        "delivery-skipped": f"{where}: {actor} left it out",
+        "delivery-skipped": f"{where}: {actor} left it out. {data.get('why', why)}",
+        "delivery-came_late": f"{where}: posted{part} {data.get('permalink', '')}, as is known now",
+        "posted-after-all": f"{where}: LOOK. {why}",
+        "posted-besides": f"{where}: LOOK. {why}",
     }
     comment = f": {data['comment']}" if data.get("comment") else ""
     others = {
@@ -107,6 +110,8 @@ def event(entry: dict[str, Any]) -> str:
         "broadcast-sent": "everything is out",
         "broadcast-incomplete": "a person has to act",
         "broadcast-refused": f"REFUSED. {data.get('why', '')}",
+        "fallback-leads": f"{data.get('to')} carries the full text in place of {data.get('from')}. {data.get('why', '')}",
+        "correction-proposed": f"drawn up by {actor} as a correction of {data.get('of')}",
         "cancelled": f"cancelled by {actor}",
         "send-window-closed": "its send window has closed",
     }

@@ -30,6 +30,9 @@ _OPTIONS = (
     click.option("--text-for", "texts", metavar="ID=TEXT", multiple=True, help="An own text for one destination (repeat it)."),
     click.option("--override", "overrides", metavar="RULE=REASON", multiple=True, help="Send in spite of a finding; signed with the rest."),
     click.option("--author", metavar="PERSON", help="Who of the roster wrote it; unless given, who signs with --key."),
+    click.option(
+        "--correction", metavar="TEXT", help="A correction in advance, should this be wrong: shown to those who sign (tocsin correct)."
+    ),
     click.option("--clear-banner", is_flag=True, help="Once this is out, the banner is empty."),
 )
 
@@ -49,7 +52,7 @@ def wording(given: Mapping[str, Any]) -> dict[str, Any]:
         if not text.strip():
             raise click.UsageError("The text is empty.")
         body["text"] = text
-    body |= {name: given[name].strip() for name in (*ANSWERS, "author") if given[name] is not None}
+    body |= {name: given[name].strip() for name in (*ANSWERS, "author", "correction") if given[name] is not None}
     if given["destinations"]:
         body["destinations"] = list(given["destinations"])
     if given["texts"]:
@@ -63,7 +66,7 @@ def wording(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def filled(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the answers that were given as "", which says that there is none."""
+    """Without the answers and the correction that were given as "", which says that there is none."""
     return {name: value for name, value in body.items() if value != ""}
 
 

@@ -1,4 +1,7 @@
-"""What the wording checks find in a manifest. Findings follow from the signed bytes alone, so no row can add or hide one."""
+"""What the wording checks find in a manifest. Findings follow from the signed bytes alone, so no row can add or hide one.
+
+The correction that was written in advance is looked at with the rest: when it has to go, nobody has the time.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,12 @@ from app.domain import wording
 from app.domain.manifest import Manifest
 from app.domain.wording import Finding
 
+CORRECTION = "correction"
+"""Where a finding is in the correction, in place of a destination."""
+
 
 def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
-    """Findings on the canonical text (destination ""), and those that only a destination's rendering has."""
+    """Findings on the canonical text (destination ""), and those that only a rendering has, or only the correction (`CORRECTION`)."""
     canonical = wording.check(manifest.text, manifest.incident)
     known = {(finding.rule, finding.excerpt) for finding in canonical}
     found = [("", finding) for finding in canonical]
@@ -25,7 +31,9 @@ def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
 
 
 def _renderings(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Every text that a reader will see, without the slot and the backslashes of Markdown."""
+    """Every text that a reader will or may see, without the slot and the backslashes of Markdown."""
+    if manifest.correction:
+        yield CORRECTION, manifest.correction
     for entry in manifest.destinations:
         for form in filter(None, (entry.full, entry.pointer)):
             for text in dict.fromkeys(text for part in form.parts for text in (part.text, part.title, part.standalone)):

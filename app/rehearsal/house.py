@@ -74,7 +74,7 @@ def _destinations(at: dict[str, Any], pointers: int, url: str) -> list[dict[str,
             "username": reddit["username"],
             "subreddit": reddit["subreddit"],
         },
-        _telegram("telegram", f"@{channel}", telegram["channels"][channel], at),
+        _telegram("telegram", f"@{channel}", telegram["channels"][channel], at) | {"fallback": 1},
         *(
             _telegram(f"telegram-{n:02d}", f"@{telegram['pointer_prefix']}{n:02d}", telegram["pointer_id_base"] - n, at)
             for n in range(1, pointers + 1)

@@ -151,6 +151,8 @@ def submit(stage: Stage, say: Say, **changes: Any) -> dict[str, Any]:
         raise RehearsalFailed(f"The submission was answered with {answer.status_code}: {answer.text}")
     accepted: dict[str, Any] = answer.json()
     say(f"Accepted as {accepted['id']}, digest {accepted['digest'][:23]}…, {len(accepted['renderings'])} renderings.")
+    if len(order := accepted["primaries"]["order"]) > 1:
+        say(f"In full on {order[0]}; should it fail, on {' or '.join(order[1:])}.")
     return accepted
 
 

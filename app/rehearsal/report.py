@@ -59,9 +59,9 @@ def _minute(moment: str) -> str:
 
 
 def _approved_text(shown: dict[str, Any], delivery: dict[str, Any]) -> str:
-    rendering = next(r for r in shown["renderings"] if r["destination"] == delivery["destination"] and r["role"] == delivery["role"])
-    primary = next((d["permalink"] for d in shown["deliveries"] if d["role"] == "primary"), "") or ""
-    return str(rendering["parts"][0]["text"]).replace("{{permalink}}", primary)
+    from app.cli.posts import said
+
+    return said(shown, delivery)[0]["text"]
 
 
 def _once(delivery: dict[str, Any], text: str, state: dict[str, Any]) -> bool:

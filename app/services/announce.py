@@ -142,6 +142,8 @@ async def write_revision(
         window = (follow_up.opens, follow_up.closes)
     chosen = await renderings.choose(ctx, tx, incident.id, id_, words)
     planned = renderings.plan(ctx, kind, facts, words, await renderings.threads(tx, incident.id, kind), chosen)
+    if words.correction:  # that a destination cannot carry it is told now
+        renderings.plan(ctx, Kind.CORRECTION, facts, Wording(words.correction), {}, chosen)
     manifest = _manifest(ctx, facts, id_, revision, kind, words, planned, chosen, by, window)
     raw = manifest.to_bytes()
     await tx.execute(

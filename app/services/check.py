@@ -53,8 +53,9 @@ async def all_of_them(ctx: Context) -> list[dict[str, Any]]:
 
     async def work(tx: AsyncConnection) -> None:
         await tx.execute(delete(checks))
+        held = await holds.standing(tx)
         for item in found:
-            if item["ok"]:
+            if item["ok"] and item["destination"] in held:
                 await holds.lift(tx, item["destination"], "paused")
         if found:
             await tx.execute(insert(checks), [{k: v for k, v in f.items() if k in checks.c} | {"at": ctx.now} for f in found])
@@ -110,6 +111,13 @@ async def last(ctx: Context) -> list[dict[str, Any]]:
             }
         )
     return items
+
+
+async def held(ctx: Context) -> list[dict[str, Any]]:
+    """The configured destinations to which nothing is sent now, and why: shown to authors and to those who sign."""
+    async with ctx.database.read() as tx:
+        standing = await holds.standing(tx)
+    return [{"destination": id_, **(_held(standing[id_]) or {})} for id_ in ctx.destinations if id_ in standing]
 
 
 def _held(hold: holds.Hold | None) -> dict[str, Any] | None:

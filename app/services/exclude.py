@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.announcement import AnnouncementState, Kind, Wording
+from app.domain.announcement import AnnouncementState, Answers, Kind, Wording
 from app.domain.manifest import Manifest
 from app.services import announce
 from app.services.context import Context, Refused, new_id
@@ -29,11 +29,13 @@ async def exclude(ctx: Context, destination: str, why: str, by: str) -> list[str
         hold = Hold(destination, "excluded", why, by, ctx.now)
         if not await holds.put(tx, hold):
             return []
-        left_out = await deliveries.skip_all(tx, destination, f"Left out: {by} excluded {destination}. {why}", ctx.now)
         await timeline.append(tx, ctx.now, by, "destination-excluded", data={"destination": destination, "why": why})
-        for id_ in {row.announcement for row in left_out}:
+        for id_ in await deliveries.announcements_at(tx, destination):
+            begun = await announce.existing(tx, id_, lock=True)
+            if begun.state == AnnouncementState.INCOMPLETE.value:  # perhaps nothing is left to do for it
+                await store.change_announcement(tx, id_, state=AnnouncementState.SENDING.value)
             await ctx.database.signal(tx, id_)
-        for row in left_out:
+        for row in await deliveries.skip_all(tx, destination, f"Left out: {by} excluded {destination}. {why}", ctx.now):
             told = {"delivery": row.id, "destination": destination, "why": why}
             await timeline.append(tx, ctx.now, by, "delivery-skipped", announcement=row.announcement, data=told)
         return await _propose(ctx, tx, destination, by)
@@ -72,8 +74,10 @@ async def _propose(ctx: Context, tx: AsyncConnection, destination: str, by: str)
         incident = await store.incident(tx, row.incident)
         if row.incident in seen or incident is None or incident.state != "open":
             continue
-        seen.add(row.incident)
         manifest = Manifest.parse((await store.manifest_text(tx, row.digest)).encode())
+        if not manifest.primaries:
+            continue  # only a banner or the team was told
+        seen.add(row.incident)
         if (row.leads or manifest.primary) == destination and await _is_out(tx, row, destination):
             proposed += await _correct(ctx, tx, incident, manifest, destination, by)
     return proposed
@@ -86,16 +90,13 @@ async def _is_out(tx: AsyncConnection, row: AnnouncementRow, destination: str) -
 async def _correct(
     ctx: Context, tx: AsyncConnection, incident: store.IncidentRow, manifest: Manifest, destination: str, by: str
 ) -> list[str]:
-    platform = ctx.destinations[destination].config.platform
-    text = (
-        f"Our account on {platform.title()} is not in our hands any more. Do not trust what it says, and open no link there. "
-        "Our updates are here from now on."
-    )
+    lost = f"Our account on {ctx.destinations[destination].config.platform.title()} is not in our hands any more."
+    distrust = "Do not trust what it says, and open no link there."
     places = await announce.not_excluded(tx, tuple(dict.fromkeys(d.id for d in manifest.destinations if d.id in ctx.destinations)))
-    words = Wording(text, answers=manifest.answers, destinations=places)
+    words = Wording(f"{lost} {distrust} Our updates are here from now on.", Answers(lost, distrust), destinations=places)
     id_ = new_id("an", ctx.now)
     try:
-        async with tx.begin_nested():
+        async with timeline.savepoint(tx):
             await announce.write_first(ctx, tx, incident, id_, Kind.CORRECTION, words, by)
     except Refused as refusal:
         await timeline.append(tx, ctx.now, "tocsin", "correction-not-proposed", incident=incident.id, data={"why": str(refusal)})

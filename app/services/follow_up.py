@@ -65,7 +65,7 @@ async def _draft_waiting(ctx: Context, tx: AsyncConnection, incident: IncidentRo
             continue
         given = resolution if row.kind == Kind.RESOLUTION.value else None
         try:
-            async with tx.begin_nested():
+            async with timeline.savepoint(tx):
                 await _draft(ctx, tx, incident, row, given, by)
         except Refused as error:
             if given:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain import findings
 from app.domain.announcement import AnnouncementState
+from app.domain.manifest import Manifest
 from app.domain.passkey import encode
 from app.services import check, views
 from app.services.announce import existing
@@ -23,6 +24,7 @@ from app.store import announcements as store
 from app.store import approvals, deliveries
 from app.store.announcements import AnnouncementRow
 from app.store.approvals import LinkRow
+from app.store.deliveries import DeliveryRow
 from app.store.tables import approval_links, iso
 
 
@@ -87,12 +89,33 @@ async def approval_request(ctx: Context, token: str) -> dict[str, Any]:
         sent = await deliveries.of_digest(tx, link.row.digest)
     return request | {
         "broken_destinations": await check.broken(ctx),
-        "deliveries": [{"destination": d.destination, "state": d.state, "permalink": d.permalink, "detail": d.problem} for d in sent],
+        "held": await check.held(ctx),
+        "leads": link.announcement.leads,
+        "deliveries": [_delivery(d) for d in sent],
         "nonce": link.nonce,
         "expires_at": iso(link.row.expires_at),
         "usable": not link.why_not,
         "why_not": link.why_not,
     }
+
+
+def _delivery(row: DeliveryRow) -> dict[str, str]:
+    told = {"destination": row.destination, "role": row.role, "state": row.state}
+    return told | {"permalink": row.permalink, "detail": row.problem}
+
+
+async def may_exclude(ctx: Context, tx: AsyncConnection, token: str, destination: str) -> str:
+    """The link's person, who may exclude a destination of its manifest for as long as the link lasts, also once they have decided.
+
+    Raises `Refused`.
+    """
+    link = await look_up(ctx, tx, token)
+    if link.row.expires_at <= ctx.now or ctx.read_roster().person(link.row.person) is None:
+        raise Refused(403, "This link is over.", "Ask for a new one, or do it by `tocsin exclude`.")
+    manifest = Manifest.parse((await store.manifest_text(tx, link.row.digest)).encode())
+    if destination not in {planned.id for planned in manifest.destinations}:
+        raise Refused(404, f"This announcement does not go to “{destination}”.", "By a link only its own accounts can be left out.")
+    return link.row.person
 
 
 async def request_for(ctx: Context, tx: AsyncConnection, announcement: AnnouncementRow, digest: str, person_id: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from adapters.contract import Message, Role
-from app.domain.delivery import ASKS_A_PERSON
+from app.domain.delivery import ASKS_A_PERSON, DeliveryState
 from app.domain.manifest import Manifest, digest
 from app.services import links
 from app.services.context import Context
@@ -101,12 +101,17 @@ async def _overdue(ctx: Context, manifest: Manifest) -> str:
 
 async def _alarm(ctx: Context, notice: NoticeRow, manifest: Manifest) -> str:
     async with ctx.database.read() as tx:
+        row = await store.announcement(tx, notice.announcement)
         rows = await deliveries.of_digest(tx, notice.digest)
-    told = [f"{r.destination}: {r.state.replace('_', ' ')}. {r.problem}" for r in rows if r.state in ASKS_A_PERSON]
+    told = []
+    if row and row.leads and row.leads != manifest.primary:
+        told = [f"{row.leads} carries the full text in place of {manifest.primary}, and all others point there."]
+    shown = [r for r in rows if r.state in ASKS_A_PERSON or (r.state == DeliveryState.POSTED.value and r.problem)]
+    told += [f"{r.destination}: {r.state.replace('_', ' ')}. {r.problem}" for r in shown]
     told += [f"{r.destination}: {r.read_back}. {r.read_back_detail} {r.permalink}" for r in rows if r.read_back in {"missing", "altered"}]
-    return "\n".join(
-        [f"Not everything of “{manifest.incident.name}” stands as approved:", "", *told, "", f"tocsin status {manifest.announcement}"]
-    )
+    status = [f"All of it: tocsin status {manifest.announcement}", f"To correct what is out: tocsin correct {manifest.announcement}"]
+    excluding = 'If one of these accounts is not yours any more, leave it out at once: tocsin exclude DESTINATION --why "WHAT YOU SAW"'
+    return "\n".join([f"Not everything of “{manifest.incident.name}” stands as approved:", "", *told, "", *status, "", excluding])
 
 
 async def _invitation(ctx: Context, notice: NoticeRow, manifest: Manifest, people: list[str]) -> str:

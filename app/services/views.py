@@ -26,7 +26,7 @@ from app.store.timeline import Entry
 
 async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
     """One announcement whole: its current revision, what is missing, deliveries with attempts. Raises `Refused` 404."""
-    broken = await check.broken(ctx)
+    broken, held = await check.broken(ctx), await check.held(ctx)
     async with ctx.database.read() as tx:
         row = await existing(tx, id_)
         revision = await store.revision(tx, row.digest)
@@ -65,7 +65,8 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
                 "overrides": sorted({block.rule for block in findings.unanswered(manifest)}),
             },
             "broken_destinations": broken,
-            "deliveries": [_delivery(d, tried.get(d.id, []), row.approved_at) for d in sent],
+            "held": held,
+            "deliveries": [_delivery(ctx, d, tried.get(d.id, []), row.approved_at) for d in sent],
             "created_at": iso(row.created_at),
             "approved_at": iso(row.approved_at) if row.approved_at else None,
             "finished_at": iso(row.finished_at) if row.finished_at else None,
@@ -100,7 +101,8 @@ def _parts(rendering: Rendering) -> list[dict[str, str]]:
     return [{"text": part.text, "title": part.title, "standalone": part.standalone} for part in rendering.parts]
 
 
-def _delivery(row: DeliveryRow, tried: list[AttemptRow], approved_at: Any) -> dict[str, Any]:
+def _delivery(ctx: Context, row: DeliveryRow, tried: list[AttemptRow], approved_at: Any) -> dict[str, Any]:
+    configured = ctx.destinations.get(row.destination)
     seconds = round((row.posted_at - approved_at).total_seconds(), 3) if row.posted_at and approved_at else None
     return {
         "id": row.id,
@@ -113,6 +115,7 @@ def _delivery(row: DeliveryRow, tried: list[AttemptRow], approved_at: Any) -> di
         "problem": row.problem,
         "remote_id": row.remote_id or None,
         "permalink": row.permalink or None,
+        "permalinks": configured is None or configured.adapter.limits.permalinks,
         "posted_at": iso(row.posted_at) if row.posted_at else None,
         "seconds_from_approval": seconds,
         "read_back": row.read_back or None,

@@ -86,4 +86,4 @@ def _moment(pace: Pace, booked_to: float) -> float:
 async def _known(tx: AsyncConnection, buckets: Sequence[str]) -> None:
     insert = on_postgres if tx.dialect.name == "postgresql" else on_sqlite
     rows = [{"bucket": bucket, "booked_to": 0.0, "closed_to": 0.0} for bucket in buckets]
-    await tx.execute(insert(budgets).values(rows).on_conflict_do_nothing())
+    await tx.execute(insert(budgets).on_conflict_do_nothing(), rows)

@@ -15,9 +15,10 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import ReadBack, Receipt
-from app.domain.delivery import NOTHING_UNDER_WAY, DeliveryState, Event, Impossible, Progress
+from app.domain.announcement import AnnouncementState
+from app.domain.delivery import FINAL, NOTHING_UNDER_WAY, DeliveryState, Event, Impossible, Progress
 from app.store.records import first, many
-from app.store.tables import attempts, deliveries
+from app.store.tables import announcements, attempts, deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,15 @@ async def remark(tx: AsyncConnection, row: DeliveryRow, problem: str, now: datet
     """Says something about a delivery without changing where it stands."""
     await tx.execute(update(deliveries).where(deliveries.c.id == row.id).values(problem=problem, updated_at=now))
     return replace(row, problem=problem, updated_at=now)
+
+
+async def announcements_at(tx: AsyncConnection, destination: str) -> list[str]:
+    """The announcements that go out, or wait for a person, with a delivery there that is not at its end."""
+    out = announcements.c.state.in_([AnnouncementState.SENDING.value, AnnouncementState.INCOMPLETE.value])
+    query = select(deliveries.c.announcement).join(announcements, announcements.c.digest == deliveries.c.digest)
+    left = deliveries.c.state.not_in([state.value for state in FINAL])
+    query = query.where(deliveries.c.destination == destination, left, out).distinct().order_by(deliveries.c.announcement)
+    return list((await tx.scalars(query)).all())
 
 
 async def skip_all(tx: AsyncConnection, destination: str, why: str, now: datetime) -> list[DeliveryRow]:

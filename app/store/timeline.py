@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import rfc8785
 from sqlalchemy import select, text
@@ -64,6 +66,9 @@ class Fact:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+_UNWRITTEN: WeakKeyDictionary[AsyncConnection, list[tuple[datetime, Fact]]] = WeakKeyDictionary()
+
+
 async def append(
     tx: AsyncConnection,
     now: datetime,
@@ -74,12 +79,35 @@ async def append(
     announcement: str = "",
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Adds one entry; part of the caller's transaction."""
+    """Adds one entry to the caller's transaction."""
     await append_all(tx, now, [Fact(actor, event, incident, announcement, data or {})])
 
 
 async def append_all(tx: AsyncConnection, now: datetime, facts: Sequence[Fact]) -> None:
-    """Adds entries in their order; part of the caller's transaction."""
+    """Adds entries in their order to the caller's transaction.
+
+    They are written last of all (`write`): the chain has one end, which one transaction at a time may hold, and whoever took it in
+    the middle would wait for rows while others wait for the chain.
+    """
+    _UNWRITTEN.setdefault(tx, []).extend((now, fact) for fact in facts)
+
+
+@asynccontextmanager
+async def savepoint(tx: AsyncConnection) -> AsyncIterator[None]:
+    """What fails within undoes itself alone, with its entries; the error is the caller's."""
+    facts = _UNWRITTEN.setdefault(tx, [])
+    before = len(facts)
+    try:
+        async with tx.begin_nested():
+            yield
+    except BaseException:
+        del facts[before:]
+        raise
+
+
+async def write(tx: AsyncConnection) -> None:
+    """Chains and writes what the transaction has appended; called by the database right before it commits."""
+    facts = _UNWRITTEN.pop(tx, [])
     if not facts:
         return
     if tx.dialect.name == "postgresql":
@@ -87,7 +115,7 @@ async def append_all(tx: AsyncConnection, now: datetime, facts: Sequence[Fact]) 
     last = (await tx.execute(select(timeline.c.seq, timeline.c.hash).order_by(timeline.c.seq.desc()).limit(1))).first()
     seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
     rows = []
-    for fact in facts:
+    for now, fact in facts:
         told = rfc8785.dumps(dict(fact.data)).decode()
         entry = Entry(seq + 1, now, fact.actor, fact.event, fact.incident, fact.announcement, told, previous, "")
         seq, previous = entry.seq, entry.computed_hash()

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
 from app.domain.approval import Approval, ApprovalRefused, Statement
-from app.services import approve, enrol, links
+from app.services import approve, enrol, exclude, links
 from app.services.banner import Shown
 from app.services.context import Context, Refused
 from app.web import pages
@@ -33,6 +33,7 @@ PUBLIC = {
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 BOTH = ["GET", "HEAD"]
+MAX_WHY = 400
 
 
 @router.api_route("/approve/{token}", methods=BOTH)
@@ -63,6 +64,35 @@ async def decide(token: str, request: Request, ctx: Ctx) -> Response:
         await links.may_decide(tx, link, statement.decision.value)
     outcome = await approve.decide(ctx, link.announcement.id, approval)
     return _json({"decision": outcome.decision, "state": outcome.state, "missing": outcome.missing}, PRIVATE)
+
+
+@router.post("/approve/{token}/exclude")
+async def exclude_it(token: str, request: Request, ctx: Ctx) -> Response:
+    """Leaves an account of the announcement out, at once and for all that follows: asked by one person, the link's."""
+    _from_here(request, ctx)
+    destination, why = _exclusion(await request.body())
+    async with ctx.database.read() as tx:
+        person = await links.may_exclude(ctx, tx, token, destination)
+    proposed = await exclude.exclude(ctx, destination, why, person)
+    return _json({"destination": destination, "excluded": True, "proposed": proposed}, PRIVATE)
+
+
+def _from_here(request: Request, ctx: Context) -> None:
+    """Refuses what another page lets a browser send."""
+    origin, site = request.headers.get("origin", ctx.settings.origin), request.headers.get("sec-fetch-site", "same-origin")
+    if origin != ctx.settings.origin or site != "same-origin" or not request.headers.get("content-type", "").startswith("application/json"):
+        raise Refused(403, "This did not come from Tocsin's own page.", "Open your own link and do it there.")
+
+
+def _exclusion(raw: bytes) -> tuple[str, str]:
+    try:
+        asked = json.loads(raw)
+        destination, why = str(asked["destination"]), " ".join(asked["why"].split())
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        destination = why = ""
+    if not destination or not why or len(why) > MAX_WHY or not why.isprintable():
+        raise Refused(422, "Say which account, and why.", f"Write in at most {MAX_WHY} characters what you saw.")
+    return destination, why
 
 
 def _closed(ctx: Context, error: Refused) -> Response:

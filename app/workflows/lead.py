@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.contract import Role
 from app.domain.delivery import NOTHING_UNDER_WAY, DeliveryState, Event
 from app.domain.manifest import Planned
-from app.store import announcements, deliveries
+from app.store import announcements, deliveries, holds
 from app.store.deliveries import DeliveryRow, Overtaken
 from app.workflows.ledger import Ledger, Outcome
 
@@ -73,7 +73,7 @@ class Lead:
             if row.done:
                 return self._permalink(row)
             following = self._following(row, candidates.values())
-            if following and (row.state in _OVER or self._left() <= 0):
+            if following and (row.state in _OVER or self._left() <= 0 or await self._is_excluded(row)):
                 await self._follow(row, following)
             elif not await self._further(row, candidates.values(), beat, self._left() if following else None):
                 return "" if row.state == DeliveryState.SKIPPED.value else None
@@ -83,6 +83,14 @@ class Lead:
     def _permalink(self, row: DeliveryRow) -> str:
         destination = self.courier.ctx.destinations.get(row.destination)
         return row.permalink if destination and destination.adapter.owns(row.permalink) else ""
+
+    async def _is_excluded(self, row: DeliveryRow) -> bool:
+        """Whether a person has excluded it while its outcome is open; what is planned was left out then."""
+        if row.state not in _OPEN:
+            return False
+        async with self.courier.ctx.database.read() as tx:
+            hold = (await holds.standing(tx, [row.destination])).get(row.destination)
+        return hold is not None and hold.kind == "excluded"
 
     def _left(self) -> float:
         """Seconds that whoever leads has left, by the approved limit."""

@@ -113,7 +113,7 @@ class Inquiry:
 
     def _ask(self, trouble: str) -> Outcome:
         advice = (
-            f"Look at {self.destination.id} yourself: if the post is there, mark it as posted with its URL; "
+            f"Look at {self.destination.id} yourself: if the post is there, mark it as posted with its URL, if it has one; "
             "if it is not, retry it and say that you looked."
         )
         before = self.row.problem.removesuffix(advice).strip()

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 from aiohttp import web
 from pydantic import SecretStr
 
-from adapters.contract import AdapterError, Config, NeedsOperator, NotSent, OutcomeUnknown, Part, Receipt, Role
+from adapters.contract import AdapterError, Config, NeedsOperator, NotSent, OutcomeUnknown, Part, Receipt, Rejected, Role
 from adapters.registry import load
 from app.rehearsal.stand_ins import x_text
 from app.rehearsal.stand_ins.accounts import DISCORD, REDDIT, SMTP, TELEGRAM
@@ -70,6 +70,7 @@ class Case:
     others: tuple[str, ...] = ()  # accounts of that platform's kind that the credentials do not open
     same: Callable[[Post, Part], bool] = lambda post, part: (post.title, post.text) == (part.title, part.text)
     reply_to: Callable[[Post, bytes], str] = lambda post, body: post.reply_to
+    stranger: Mapping[str, str] = field(default_factory=dict)  # in a stand-in's post: makes it another account's
     shown: Callable[[StandIn, Part, Receipt], object] | None = None  # what the application does itself once it is published
     lacks: Mapping[Lack, str] = field(default_factory=dict)
 
@@ -144,8 +145,10 @@ CASES: Mapping[str, Case] = {
             wrong={"token": "not.the.token"},
             others=("1100000000000000009",),
             posting=r"POST /api(/v10)?/channels/\d+/messages",
+            faults={**HTTP_FAULTS, "no-permission": NeedsOperator, "automod": Rejected},
             length=longer,
             pinged=lambda post, body: any(post.extra["pings"].values()) or post.extra["preview"],
+            stranger={"author_id": "1"},
             official=f"https://discord.com/channels/{DISCORD['guild_id']}/{DISCORD['channel_id']}/1100000000000000077",
             foreign=(
                 f"https://discord.com/channels/1/{DISCORD['channel_id']}/1100000000000000077",
@@ -163,6 +166,7 @@ CASES: Mapping[str, Case] = {
             wrong={"url": f"https://discord.com/api/webhooks/{DISCORD['webhook_id']}/not-the-token"},
             others=("1100000000000000009",),
             posting=r"POST /api(/v10)?/webhooks/\d+/[^/?]+(\?|$)",
+            faults={**HTTP_FAULTS, "automod": Rejected},
             length=longer,
             pinged=lambda post, body: any(post.extra["pings"].values()) or post.extra["preview"],
             official=f"https://discord.com/channels/{DISCORD['guild_id']}/{DISCORD['webhook_channel_id']}/1100000000000000077",
@@ -224,6 +228,7 @@ CASES: Mapping[str, Case] = {
             max_title=300,
             pinged=lambda post, body: re.search(r"(?<![\w/\\])/?[ur]/\w", post.text) is not None or post.extra["sendreplies"],
             reply_to=lambda post, body: post.reply_to.partition("_")[2],
+            stranger={"author": "somebody"},
             official="https://www.reddit.com/r/tocsin_drill/comments/rka5j5x/security_incident/",
             foreign=(
                 "https://www.reddit.com/r/tocsin/comments/rka5j5x/security_incident/",
@@ -239,6 +244,7 @@ CASES: Mapping[str, Case] = {
             wrong={"token": "7000000001:not_the_token"},
             others=(str(TELEGRAM["channels"]["tocsin_drill_b"]), str(TELEGRAM["bot_id"])),
             posting=r"(?i)\w+ /bot[^/]*/sendMessage",
+            faults={**HTTP_FAULTS, "not-a-member": NeedsOperator, "kicked": NeedsOperator, "no-rights": NeedsOperator},
             length=utf16,
             pinged=lambda post, body: any(one["type"] not in {"url", "email"} for one in post.extra["entities"]) or post.extra["preview"],
             official="https://t.me/tocsin_drill/17",
@@ -259,6 +265,7 @@ CASES: Mapping[str, Case] = {
             posting=r"POST /2/tweets$",
             length=lambda text: x_text.weight(text)[0],
             pinged=lambda post, body: any(one.kind != "urls" for one in x_text.found(post.text)),
+            stranger={"author_id": "1"},
             official="https://x.com/tocsin_drill/status/1700000000000000001",
             foreign=("https://x.com/tocsin_drill_b/status/1700000000000000001", "https://x.com/tocsin_drill/status/1/photo/1"),
         ),

@@ -1,13 +1,21 @@
-"""A host that answers whatever a test tells it to, and remembers what it was asked."""
+"""Hosts that answer whatever a test tells them to, and remember what they were asked."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+import pytest
 from aiohttp import web
+
+from adapters.contract import AdapterError
+
+Say = tuple[int, bytes | Any]
+"""A status and a body: bytes as they are, anything else as JSON."""
 
 
 @dataclass
@@ -41,15 +49,44 @@ class Hostile:
 
 
 @asynccontextmanager
-async def hostile_host() -> AsyncIterator[Hostile]:
-    """On loopback, at a free port."""
-    host = Hostile()
-    runner = web.ServerRunner(web.Server(host.answer), shutdown_timeout=0.05)
+async def serving(
+    answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """A server on loopback, at a free port; its base URL."""
+    runner = web.ServerRunner(web.Server(answer, access_log=None), shutdown_timeout=0.05)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     try:
-        yield host
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def hostile_host() -> AsyncIterator[Hostile]:
+    host = Hostile()
+    async with serving(host.answer) as host.base_url:
+        yield host
+
+
+@asynccontextmanager
+async def answering(
+    says: Callable[[web.BaseRequest], Say], headers: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[str, list[str]]]:
+    """A server that answers as told: its base URL, and what was asked of it."""
+    asked: list[str] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        asked.append(f"{request.method} {request.path_qs}")
+        status, body = says(request)
+        return web.Response(status=status, body=body if isinstance(body, bytes) else json.dumps(body).encode(), headers=headers)
+
+    async with serving(answer) as base_url:
+        yield base_url, asked
+
+
+async def raised(doing: Awaitable[object]) -> AdapterError:
+    """The adapter's error that it ends with."""
+    with pytest.raises(AdapterError) as caught:
+        await doing
+    return caught.value

@@ -21,9 +21,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters import banner
 from adapters.contract import (
     PERMALINK_SLOT,
     Adapter,
+    Duplicate,
     Message,
     NeedsOperator,
     NeedsPerson,
@@ -62,10 +64,25 @@ FULL = (
     "The next update comes at 2026-11-24 09:00 UTC, here."
 )
 POINTER = f"People with version 4.2 are affected: do not open it.\n\nAll updates, only here: {PERMALINK_SLOT}\n\nNot monitored for now."
+REWRITTEN = (
+    "Do <not> sign & wait: **now** _or_ [never](x), 5 > 3, caf\u00e9 \U0001f6a8 snake_case.\n"
+    "Move it: https://help.example/a_b?c=1&d=2 (or example.com), &amp; ask u/someone.\n\n> No #panic."
+)
+"""Has links, entities and markup, of which each platform makes something."""
 PERMALINK = "https://primary.example/" + "p" * 96  # 120 characters, as much as is kept for it
 
 EVERY = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 EVERYONE = pytest.mark.parametrize("bench", CASES.values(), ids=CASES, indirect=True)
+
+
+def lately() -> datetime:
+    return datetime.now(UTC) - timedelta(minutes=1)
+
+
+@functools.cache
+def pure(platform: str) -> Adapter:
+    """An adapter for what needs no network; nothing listens where it points."""
+    return load(platform)(CASES[platform].config("http://127.0.0.1:9"))
 
 
 def able(lack: Lack) -> Iterable[Case]:
@@ -78,21 +95,12 @@ def those(cases: Iterable[Case]) -> pytest.MarkDecorator:
 
 
 POSTING, CREDENTIALS = those(able("posting")), those(able("credentials"))
+LOOKUP = those(case for case in able("posting") if pure(case.platform).limits.reconcile is Reconcile.LOOKUP)
 FAULTS = pytest.mark.parametrize(
     ("bench", "fault"),
     [pytest.param(case, fault, id=f"{case.platform}-{fault}") for case in able("faults") for fault in case.faults],
     indirect=["bench"],
 )
-
-
-def lately() -> datetime:
-    return datetime.now(UTC) - timedelta(minutes=1)
-
-
-@functools.cache
-def pure(platform: str) -> Adapter:
-    """An adapter for what needs no network; nothing listens where it points."""
-    return load(platform)(CASES[platform].config("http://127.0.0.1:9"))
 
 
 # The table of adapters
@@ -116,12 +124,18 @@ def test_docs_have_a_row_that_says_what_the_adapter_declares(case: Case) -> None
     docs = Path(__file__).parents[2] / "docs"
     rows = [line for line in (docs / "adapters.md").read_text().splitlines() if line.startswith(f"| [{case.platform}](")]
     assert len(rows) == 1, "one row an adapter"
-    limits = pure(case.platform).limits
-    settled, public, readable, replies, longest, parts = (cell.strip() for cell in rows[0].strip("|").split("|")[1:7])
+    limits = load(case.platform)(case.config(case.home)).limits
+    cells = [cell.strip() for cell in rows[0].strip("|").split("|")[1:11]]
+    settled, key, public, readable, replies, link, paces, at_once, longest, parts = cells
     assert settled == limits.reconcile.value
-    assert [cell.partition(",")[0] for cell in (public, readable, replies)] == [
-        "yes" if can else "no" for can in (limits.public, limits.readable, limits.replies)
+    lasts = {0: "none", banner.ALWAYS: "always"}.get(limits.key_lasts, f"{limits.key_lasts:g} s")
+    assert key == lasts + ("" if limits.sends else "; nothing is sent")
+    assert [cell.partition(",")[0] for cell in (public, readable, replies, link)] == [
+        "yes" if can else "no" for can in (limits.public, limits.readable, limits.replies, limits.permalinks)
     ]
+    told = [f"{pace.posts:,} in {pace.seconds:,.0f} s" for pace in limits.paces] or ["none"]
+    assert re.findall(r"[\d,]+ in [\d,]+ s|none", paces) == told
+    assert at_once == (str(limits.at_once) if limits.at_once else "any")
     assert longest == ("as configured" if "max_length" in case.fields else f"{limits.max_length:,}")
     assert parts == str(limits.max_parts)
     (link,) = re.findall(r"\((adapters/[a-z_]+\.md)\)", rows[0])
@@ -430,6 +444,8 @@ async def test_a_fault_posts_at_most_once_is_named_for_what_it_is_and_can_be_set
     if fault == "429":
         assert isinstance(error, NotSent)
         assert 5.0 < (error.retry_after or 0) < 10.0
+    if isinstance(error, OutcomeUnknown) and fault != "junk":
+        assert error.status == {"500": 500, "502-html": 502}.get(fault), "an answer that came tells something else than a lost one"
     await bench.platform.clear()
     match adapter.limits.reconcile:
         case Reconcile.LOOKUP:
@@ -440,19 +456,50 @@ async def test_a_fault_posts_at_most_once_is_named_for_what_it_is_and_can_be_set
             assert [post.permalink for post in bench.platform.posts] == [again.permalink]
         case Reconcile.NOBODY:
             await bench.fails(Unsupported, adapter.find(part, KEY, lately()))
+    await adapter.publish(bench.part("The next one goes through."), KEY[::-1], None)
+    assert len(bench.platform.posts) == len(held) + 1
 
 
-@EVERYONE
-async def test_find_knows_only_this_text_of_this_time(bench: Bench) -> None:
-    adapter, part = bench.adapter(), bench.part()
-    if adapter.limits.reconcile is not Reconcile.LOOKUP:
-        await bench.fails(Unsupported, adapter.find(part, KEY, lately()))
-        return
+@LOOKUP
+async def test_find_sees_through_what_the_platform_makes_of_a_text_and_takes_no_other(bench: Bench) -> None:
+    adapter = bench.adapter()
+    part = adapter.render(Message(REWRITTEN, TITLE)).parts[0]
     receipt = await adapter.publish(part, KEY, None)
-    assert await adapter.find(part, KEY, lately()) == receipt
-    assert await adapter.find(bench.part("Other words."), KEY, lately()) is None
-    bench.platform.posts[0].at -= 3600
+    assert await adapter.find(part, KEY[::-1], lately()) == receipt, "by its text alone"
+    begin, end, links = part.text[:40], part.text[40:], part.text.replace("help.example", "evil.example")
+    for text in (part.text[:-1], f"{part.text} 2", f"{begin}x{end}", f"{begin}\n\n\n{end}x", part.text.swapcase(), links, "Other words."):
+        assert await adapter.find(replace(part, text=text), KEY[::-1], lately()) is None, text
+
+
+@LOOKUP
+async def test_find_takes_no_post_of_another_account(bench: Bench) -> None:
+    adapter, part = bench.adapter(), bench.part()
+    await adapter.publish(part, KEY, None)
+    bench.platform.posts[0].extra |= bench.case.stranger
     assert await adapter.find(part, KEY, lately()) is None
+
+
+@LOOKUP
+async def test_find_is_not_fooled_by_an_older_identical_post(bench: Bench) -> None:
+    adapter, part = bench.adapter(), bench.part()
+    older = await adapter.publish(part, KEY, None)
+    bench.platform.posts[0].at -= 3600
+    assert await adapter.find(part, KEY[::-1], lately()) is None
+    try:
+        ours = await adapter.publish(part, KEY[::-1], None)
+    except Duplicate:
+        assert len(bench.platform.posts) == 1
+        assert await adapter.find(part, KEY[::-1], lately()) is None, "that the platform refuses a duplicate proves nothing"
+    else:
+        assert older != ours == await adapter.find(part, KEY[::-1], lately())
+        bench.platform.posts[0].at = bench.platform.posts[1].at - 30
+        assert await adapter.find(part, KEY[::-1], lately()) == ours, "of two within the time, the newer"
+
+
+@those(case for case in CASES.values() if pure(case.platform).limits.reconcile is not Reconcile.LOOKUP)
+async def test_who_cannot_look_says_so(bench: Bench) -> None:
+    await bench.fails(Unsupported, bench.adapter().find(bench.part(), KEY, lately()))
+    assert not (bench.stand_in and bench.stand_in.log)
 
 
 @EVERYONE

@@ -7,10 +7,8 @@ import json
 import logging
 import re
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -37,12 +35,12 @@ from adapters.discord.wire import literal
 from app.rehearsal.stand_ins import accounts
 from app.rehearsal.stand_ins.server import Running
 from app.rehearsal.stand_ins.stand_in import Entry
+from tests.adapters.hostile import Say, answering, raised
 
 TOKEN, BOT = accounts.DISCORD["bot_token"], accounts.DISCORD["bot_id"]
 GUILD, CHANNEL = accounts.DISCORD["guild_id"], accounts.DISCORD["channel_id"]
 KEY = "abcdefghijklmnopqrst"
 PART = Part("Do not sign anything. We are looking into it.")
-Say = tuple[int, bytes | Any]
 
 
 def config(base_url: str = "", account: str = BOT, token: str = TOKEN, **fields: str) -> Config:
@@ -63,33 +61,6 @@ def lately() -> datetime:
 
 def sent(running: Running) -> list[Entry]:
     return [entry for entry in running.stand_ins["discord"].log if entry.method == "POST"]
-
-
-@asynccontextmanager
-async def answering(says: Callable[[web.Request], Say], headers: Mapping[str, str] | None = None) -> AsyncIterator[tuple[str, list[str]]]:
-    """A server that answers as told, bytes or JSON: its base URL, and what was asked of it."""
-    asked: list[str] = []
-
-    async def answer(request: web.Request) -> web.Response:
-        asked.append(f"{request.method} {request.path_qs}")
-        status, body = says(request)
-        return web.Response(status=status, body=body if isinstance(body, bytes) else json.dumps(body).encode(), headers=headers)
-
-    app = web.Application()
-    app.router.add_route("*", "/{any:.*}", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", asked
-    finally:
-        await runner.cleanup()
-
-
-async def raised(doing: Awaitable[object]) -> AdapterError:
-    with pytest.raises(AdapterError) as caught:
-        await doing
-    return caught.value
 
 
 # Settings
@@ -218,13 +189,6 @@ async def test_the_request_pings_nobody_shows_no_preview_and_carries_its_nonce(a
     assert receipt.permalink == f"{running.urls['discord']}/channels/{GUILD}/{CHANNEL}/{receipt.remote_id}"
 
 
-async def test_the_same_key_posts_once_and_another_key_again(adapter: DiscordAdapter, running: Running) -> None:
-    first = await adapter.publish(PART, KEY, None)
-    assert await adapter.publish(PART, KEY, None) == first
-    assert await adapter.publish(PART, KEY[::-1], None) != first
-    assert len(running.stand_ins["discord"].posts) == 2
-
-
 async def test_a_reply_whose_parent_is_gone_goes_out_alone(adapter: DiscordAdapter, running: Running) -> None:
     first = await adapter.publish(PART, KEY, None)
     parents = [first, Receipt("999"), Receipt("", first.permalink), Receipt("nonsense\n")]
@@ -235,32 +199,6 @@ async def test_a_reply_whose_parent_is_gone_goes_out_alone(adapter: DiscordAdapt
 
 
 # What goes wrong
-
-FAULTS: dict[str, type[AdapterError]] = {
-    "refused": NotSent,
-    "429": NotSent,
-    "401": NeedsOperator,
-    "500": OutcomeUnknown,
-    "502-html": OutcomeUnknown,
-    "cut-before": OutcomeUnknown,
-    "cut-after": OutcomeUnknown,
-    "junk": OutcomeUnknown,
-    "truncated": OutcomeUnknown,
-    "drip": OutcomeUnknown,
-    "hang": OutcomeUnknown,
-    "no-permission": NeedsOperator,
-    "automod": Rejected,
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_a_fault_costs_one_request_and_has_its_name(adapter: DiscordAdapter, running: Running, fault: str, impatient: None) -> None:
-    await running.fault("discord", fault, value=6.5 if fault == "429" else None)
-    error = await raised(adapter.publish(PART, KEY, None))
-    assert type(error) is FAULTS[fault]
-    assert len(sent(running)) == (0 if fault == "refused" else 1)
-    if isinstance(error, NotSent) and fault == "429":
-        assert error.retry_after == 6.5
 
 
 async def test_a_full_bucket_is_not_sent(adapter: DiscordAdapter, running: Running) -> None:
@@ -377,6 +315,22 @@ async def test_how_long_to_wait(body: dict[str, object], headers: dict[str, str]
         await adapter.aclose()
 
 
+@pytest.mark.parametrize(
+    ("headers", "rest"),
+    [
+        ({"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "1.25"}, 1.25),
+        ({"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "1", "X-RateLimit-Reset-After": "1.25"}, 0.0),
+        ({"X-RateLimit-Remaining": "0"}, 0.0),
+        ({}, 0.0),
+    ],
+)
+async def test_the_last_message_of_a_bucket_says_when_the_next_may_come(headers: dict[str, str], rest: float) -> None:
+    async with answering(lambda _: took(), headers) as (base_url, _):
+        adapter = DiscordAdapter(config(base_url))
+        assert (await adapter.publish(PART, KEY, None)).rest == rest
+        await adapter.aclose()
+
+
 # The look-up
 
 
@@ -393,10 +347,18 @@ async def test_find_goes_through_a_busy_channel(adapter: DiscordAdapter, running
     assert await adapter.find(PART, KEY, lately()) == receipt
 
 
-async def test_a_stranger_with_the_same_words_is_not_us(adapter: DiscordAdapter, running: Running) -> None:
-    await adapter.publish(PART, KEY, None)
-    running.stand_ins["discord"].posts[0].extra["author_id"] = "1"
-    assert await adapter.find(PART, KEY, lately()) is None
+async def test_a_nonce_that_is_told_decides_whatever_the_text() -> None:
+    at = {"timestamp": datetime.now(UTC).isoformat(), "author": {"id": BOT}}
+    messages = [
+        {"id": str(number), "content": PART.text, "nonce": nonce} | at for number, nonce in enumerate(("other", KEY, "other", ""), 1)
+    ]
+    async with answering(lambda _: (200, messages)) as (base_url, _):
+        adapter = DiscordAdapter(config(base_url))
+        found = [
+            await adapter.find(Part(text), key, lately()) for text, key in ((PART.text, KEY), ("Stripped.", KEY), (PART.text, "a" * 20))
+        ]
+        assert [receipt.remote_id for receipt in found if receipt] == ["2", "2", "4"]
+        await adapter.aclose()
 
 
 async def test_a_webhook_of_the_same_channel_is_not_us(adapter: DiscordAdapter, running: Running) -> None:
@@ -422,7 +384,7 @@ LATER = str((int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000) - 14200704
     ],
 )
 async def test_an_empty_list_is_believed_only_where_the_history_can_be_read(last: object, message: Say, found: bool) -> None:
-    def says(request: web.Request) -> Say:
+    def says(request: web.BaseRequest) -> Say:
         if request.path.endswith("/messages"):
             return 200, []
         return message if "/messages/" in request.path else (200, {"id": CHANNEL, "guild_id": GUILD, "last_message_id": last})
@@ -458,7 +420,7 @@ async def test_a_look_that_shows_nothing_is_unknown(says: Say) -> None:
 
 
 async def test_a_channel_without_end_is_unknown_after_some_pages() -> None:
-    def says(request: web.Request) -> Say:
+    def says(request: web.BaseRequest) -> Say:
         after = int(request.query["after"])
         return 200, [{"id": str(after + 1 + n), "content": "x", "author": {"id": "1"}} for n in range(100)]
 
@@ -500,7 +462,7 @@ async def test_check_finds_what_is_not_as_approved(running: Running, changed: di
 
 @pytest.mark.parametrize(("message", "kind"), [(took(), None), (refused(404, 10008), None), (refused(403, 50001), NeedsOperator)])
 async def test_check_finds_that_the_history_is_hidden(message: Say, kind: type[AdapterError] | None) -> None:
-    def says(request: web.Request) -> Say:
+    def says(request: web.BaseRequest) -> Say:
         if request.path.endswith("/@me"):
             return 200, {"id": BOT, "username": "b"}
         return message if "/messages/" in request.path else (200, {"id": CHANNEL, "guild_id": GUILD, "last_message_id": "7", "name": "n"})

@@ -7,17 +7,17 @@ import json
 import logging
 import traceback
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import pytest
 from pydantic import SecretStr
 
-from adapters.contract import AdapterError, Config, NeedsOperator, NotSent, OutcomeUnknown, Part, Receipt, Rejected, Role, Unsupported
+from adapters.contract import AdapterError, Config, NeedsOperator, NotSent, OutcomeUnknown, Part, Receipt, Role
 from adapters.discord.webhook import DiscordWebhookAdapter
 from app.rehearsal.stand_ins import accounts
 from app.rehearsal.stand_ins.server import Running
 from app.rehearsal.stand_ins.stand_in import Entry
-from tests.adapters.test_discord import Say, answering, raised, refused
+from tests.adapters.hostile import Say, answering, raised
+from tests.adapters.test_discord import refused
 
 HOOK, TOKEN = accounts.DISCORD["webhook_id"], accounts.DISCORD["webhook_token"]
 GUILD, CHANNEL = accounts.DISCORD["guild_id"], accounts.DISCORD["webhook_channel_id"]
@@ -95,38 +95,7 @@ async def test_the_request_waits_pings_nobody_and_shows_no_preview(adapter: Disc
     assert receipt.permalink == f"{running.urls['discord']}/channels/{GUILD}/{CHANNEL}/{receipt.remote_id}"
 
 
-async def test_find_says_that_nobody_can_look(adapter: DiscordWebhookAdapter, running: Running) -> None:
-    with pytest.raises(Unsupported):
-        await adapter.find(PART, KEY, datetime.now(UTC))
-    assert log(running) == []
-
-
 # What goes wrong
-
-FAULTS: dict[str, type[AdapterError]] = {
-    "refused": NotSent,
-    "429": NotSent,
-    "401": NeedsOperator,
-    "500": OutcomeUnknown,
-    "502-html": OutcomeUnknown,
-    "cut-before": OutcomeUnknown,
-    "cut-after": OutcomeUnknown,
-    "junk": OutcomeUnknown,
-    "truncated": OutcomeUnknown,
-    "drip": OutcomeUnknown,
-    "hang": OutcomeUnknown,
-    "webhook-gone": NeedsOperator,
-    "automod": Rejected,
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_a_fault_costs_one_request_and_has_its_name(
-    adapter: DiscordWebhookAdapter, running: Running, fault: str, impatient: None
-) -> None:
-    await running.fault("discord", fault)
-    assert type(await raised(adapter.publish(PART, KEY, None))) is FAULTS[fault]
-    assert len(log(running)) == (0 if fault == "refused" else 1)
 
 
 async def test_what_discord_drops_silently_is_still_confirmed(adapter: DiscordWebhookAdapter, running: Running) -> None:
@@ -231,25 +200,3 @@ async def test_the_url_is_in_no_error_and_no_log(says: Say, caplog: pytest.LogCa
             assert TOKEN not in repr(adapter)
             await adapter.aclose()
     assert TOKEN not in caplog.text
-
-
-async def test_a_cause_that_quotes_the_url_is_dropped() -> None:
-    """What is no HTTP at all makes aiohttp raise an error that quotes the whole URL."""
-
-    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"220 mail.example ESMTP\r\n\r\n")
-        writer.close()
-
-    async with await asyncio.start_server(babble, "127.0.0.1", 0) as server:
-        adapter = DiscordWebhookAdapter(config(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
-        for doing, kind in (
-            (adapter.publish(PART, KEY, None), OutcomeUnknown),
-            (adapter.check(), NotSent),
-            (adapter.read(PART, Receipt("1")), OutcomeUnknown),
-        ):
-            error = await raised(doing)
-            assert type(error) is kind
-            assert TOKEN not in "".join(traceback.format_exception(error))
-            assert error.__cause__ is None
-        await adapter.aclose()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-import traceback
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,6 +35,7 @@ from adapters.contract import (
 )
 from adapters.reddit.adapter import RedditAdapter
 from adapters.reddit.text import literal, pause
+from adapters.reddit.wire import AT_ONCE
 from app.rehearsal.stand_ins import accounts
 from app.rehearsal.stand_ins.server import Running
 from app.rehearsal.stand_ins.stand_in import StandIn
@@ -214,37 +214,6 @@ def test_a_setting_that_cannot_be_right_stops_the_start(fields: dict[str, str]) 
 # Posting
 
 
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        ("cut-before", OutcomeUnknown),
-        ("cut-after", OutcomeUnknown),
-        ("drip", OutcomeUnknown),
-        ("hang", OutcomeUnknown),
-        ("truncated", OutcomeUnknown),
-        ("junk", OutcomeUnknown),
-        ("500", OutcomeUnknown),
-        ("502-html", OutcomeUnknown),
-        ("429", NotSent),
-        ("401", NeedsOperator),
-        ("refused", NotSent),
-    ],
-)
-async def test_a_fault_is_met_once_however_often_praw_would_repeat(
-    reddit: RedditAdapter, running: Running, stand_in: StandIn, fault: str, kind: type[AdapterError], impatient: None
-) -> None:
-    await running.fault("reddit", fault)
-    with pytest.raises(kind) as caught:
-        await reddit.publish(PART, KEY, None)
-    assert posts_asked(stand_in) == (0 if fault == "refused" else 1)
-    told = "".join(traceback.format_exception(caught.value))
-    assert not [secret for secret in SECRETS.values() if secret in told]
-    await running.clear()
-    held = len(stand_in.posts)
-    await reddit.publish(PART, KEY, None)  # and the next one goes through
-    assert len(stand_in.posts) == held + 1
-
-
 @pytest.mark.parametrize("fault", ["cut-before", "500", "502-html", "junk", "truncated", "429", "hang"])
 async def test_a_login_that_fails_posts_nothing_and_says_so(
     reddit: RedditAdapter, running: Running, stand_in: StandIn, fault: str, impatient: None
@@ -302,6 +271,44 @@ async def test_the_rate_limit_is_heeded_by_refusing_not_by_sleeping(host: Hostil
     assert time.monotonic() - began < 1.0
     assert 290 < (caught.value.retry_after or 0) <= 300
     assert host.posts("/api/submit") == 0
+
+
+@pytest.mark.parametrize(("left", "reset", "rest"), [("0.0", "312", 312), ("0", "999999", 86_400), ("599.0", "312", 0), ("soon", "1", 0)])
+async def test_the_last_post_of_the_limit_says_when_the_next_may_come(
+    host: Hostile, hostile_reddit: RedditAdapter, left: str, reset: str, rest: float
+) -> None:
+    answer = submitted(f"{host.base_url}/r/tocsin_drill/comments/abc/slug/")
+    host.say("/api/submit", answer, x_ratelimit_remaining=left, x_ratelimit_used="1", x_ratelimit_reset=reset)
+    receipt = await hostile_reddit.publish(PART, KEY, None)
+    assert rest - 2 < receipt.rest <= rest
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"), [({"retry_after": "90"}, 90), ({"x_ratelimit_reset": "200"}, 200), ({"retry_after": "0"}, 1), ({}, None)]
+)
+async def test_how_long_to_wait(host: Hostile, hostile_reddit: RedditAdapter, headers: dict[str, str], wait: float | None) -> None:
+    host.say("/api/submit", "<!doctype html><title>Too Many Requests</title>", 429, "text/html", **headers)
+    with pytest.raises(NotSent) as caught:
+        await hostile_reddit.publish(PART, KEY, None)
+    assert caught.value.retry_after == wait
+
+
+async def test_a_request_that_hangs_holds_up_only_itself(reddit: RedditAdapter, running: Running, stand_in: StandIn) -> None:
+    await reddit.check()
+    await running.fault("reddit", "hang")
+    hanging = asyncio.create_task(reddit.publish(PART, KEY, None))
+    await asyncio.sleep(0.2)
+    began = time.monotonic()
+    await asyncio.gather(*(reddit.publish(replace(PART, title=f"Another {number}"), KEY, None) for number in range(AT_ONCE - 1)))
+    assert time.monotonic() - began < 2.0
+    assert not hanging.done()
+    assert len(stand_in.posts) == AT_ONCE
+    hanging.cancel()
+    await running.clear()
+    await asyncio.gather(hanging, return_exceptions=True)
+    before = [entry.path for entry in stand_in.log].count("/api/v1/access_token")
+    await reddit.publish(replace(PART, title="And another"), KEY, None)
+    assert [entry.path for entry in stand_in.log].count("/api/v1/access_token") == before, "one after the other uses one login"
 
 
 @pytest.mark.parametrize(("switch", "kind"), [("ratelimit", NotSent), ("not-allowed", NeedsOperator), ("title-rule", Rejected)])

@@ -7,9 +7,8 @@ import json
 import logging
 import re
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 import pytest
@@ -37,6 +36,8 @@ from app.rehearsal.stand_ins import accounts
 from app.rehearsal.stand_ins.server import Running
 from app.rehearsal.stand_ins.stand_in import Entry
 from app.rehearsal.stand_ins.telegram_text import clean, entities, units
+from tests.adapters import hostile
+from tests.adapters.hostile import raised, serving
 
 TOKEN = accounts.TELEGRAM["token"]
 ACCOUNT = str(accounts.TELEGRAM["channels"]["tocsin_drill"])
@@ -61,39 +62,13 @@ def sent(running: Running) -> list[Entry]:
 
 @asynccontextmanager
 async def answering(status: int, body: bytes, headers: dict[str, str] | None = None) -> AsyncIterator[tuple[TelegramAdapter, list[str]]]:
-    """An adapter towards a server that gives everyone this one answer, and the paths that were asked for."""
-    asked: list[str] = []
-
-    async def answer(request: web.Request) -> web.Response:
-        asked.append(request.path)
-        return web.Response(status=status, body=body, headers=headers)
-
-    async with serving(answer) as base_url:
+    """An adapter towards a server that gives everyone this one answer, and what was asked of it."""
+    async with hostile.answering(lambda _: (status, body), headers) as (base_url, asked):
         one = TelegramAdapter(config(base_url))
         try:
             yield one, asked
         finally:
             await one.aclose()
-
-
-@asynccontextmanager
-async def serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
-    """A server that answers every request so, without a log of its own."""
-    app = web.Application()
-    app.router.add_route("*", "/{any:.*}", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-async def raised(doing: Awaitable[object]) -> AdapterError:
-    with pytest.raises(AdapterError) as caught:
-        await doing
-    return caught.value
 
 
 # Settings
@@ -216,40 +191,7 @@ async def test_a_private_chat_has_no_permalink(running: Running) -> None:
     await adapter.aclose()
 
 
-async def test_find_says_that_nobody_can_look(adapter: TelegramAdapter, running: Running) -> None:
-    with pytest.raises(Unsupported):
-        await adapter.find(PART, KEY, datetime.now(UTC))
-    assert not running.stand_ins["telegram"].log
-
-
 # What goes wrong
-
-FAULTS: dict[str, type[AdapterError]] = {
-    "refused": NotSent,
-    "429": NotSent,
-    "401": NeedsOperator,
-    "500": OutcomeUnknown,
-    "502-html": OutcomeUnknown,
-    "cut-before": OutcomeUnknown,
-    "cut-after": OutcomeUnknown,
-    "junk": OutcomeUnknown,
-    "truncated": OutcomeUnknown,
-    "drip": OutcomeUnknown,
-    "hang": OutcomeUnknown,
-    "not-a-member": NeedsOperator,
-    "kicked": NeedsOperator,
-    "no-rights": NeedsOperator,
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_a_fault_costs_one_request_and_has_its_name(adapter: TelegramAdapter, running: Running, fault: str, impatient: None) -> None:
-    await running.fault("telegram", fault, value=7 if fault == "429" else None)
-    error = await raised(adapter.publish(PART, KEY, None))
-    assert type(error) is FAULTS[fault]
-    assert len(sent(running)) == (0 if fault == "refused" else 1)
-    if isinstance(error, NotSent) and fault == "429":
-        assert error.retry_after == 7.0
 
 
 async def test_a_slow_chat_is_not_sent(adapter: TelegramAdapter, running: Running) -> None:
@@ -317,12 +259,27 @@ async def test_an_answer_means_no_more_than_it_says(answer: tuple[int, bytes], k
         assert type(error) is kind, error
         assert str(error).endswith(".")
         assert len(str(error)) < 400
-        assert asked == [f"/bot{TOKEN}/sendMessage"]
+        assert asked == [f"POST /bot{TOKEN}/sendMessage"]
 
 
 async def test_a_good_answer_is_a_receipt_also_from_a_later_version_of_the_api() -> None:
     async with answering(*took(something_new={"a": 1})) as (adapter, _):
         assert (await adapter.publish(PART, KEY, None)).remote_id == "5"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "headers", "wait"),
+    [
+        ({"retry_after": 35}, {"Retry-After": "35"}, 35.0),
+        ({"retry_after": 10**8}, {}, 86_400.0),
+        ({}, {"Retry-After": "17"}, 17.0),
+    ],
+)
+async def test_how_long_to_wait(parameters: dict[str, object], headers: dict[str, str], wait: float) -> None:
+    async with answering(*refused(429, "Too Many Requests: retry after 35", parameters=parameters), headers) as (adapter, _):
+        error = await raised(adapter.publish(PART, KEY, None))
+        assert isinstance(error, NotSent)
+        assert error.retry_after == wait
 
 
 @pytest.mark.parametrize("value", ["-1", "NaN", "1e999", [], {}, None, True, "９"])
@@ -436,7 +393,7 @@ async def test_a_name_that_has_changed_hands_is_noticed(running: Running) -> Non
 
 
 async def test_a_group_needs_no_right_to_post_to_channels() -> None:
-    async def answer(request: web.Request) -> web.Response:
+    async def answer(request: web.BaseRequest) -> web.Response:
         results = {
             "getMe": {"id": 1, "is_bot": True, "first_name": "b", "username": "b"},
             "getChat": {"id": -5, "type": "group", "accent_color_id": 0, "max_reaction_count": 1, "accepted_gift_types": GIFTS},
@@ -512,7 +469,7 @@ async def test_only_the_very_message_is_seen(status: int, body: bytes, state: st
     async with answering(status, body) as (adapter, asked):
         seen = await adapter.read(SAID, Receipt("5"))
         assert (seen.state, bool(seen.detail)) == (state, True)
-        assert asked == ["/tocsin_drill/5"]
+        assert asked == ["GET /tocsin_drill/5?embed=1&mode=tme"]
 
 
 @settings(max_examples=30, deadline=None)

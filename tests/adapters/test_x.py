@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from adapters.contract import (
     PERMALINK_SLOT,
     AdapterError,
     Config,
+    Duplicate,
     Message,
     NeedsOperator,
     NotSent,
@@ -213,38 +213,9 @@ def test_oembed_markup_becomes_the_words_of_its_paragraph() -> None:
 # Posting
 
 
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        ("cut-before", OutcomeUnknown),
-        ("cut-after", OutcomeUnknown),
-        ("drip", OutcomeUnknown),
-        ("hang", OutcomeUnknown),
-        ("truncated", OutcomeUnknown),
-        ("junk", OutcomeUnknown),
-        ("500", OutcomeUnknown),
-        ("502-html", OutcomeUnknown),
-        ("429", NotSent),
-        ("401", NeedsOperator),
-        ("refused", NotSent),
-    ],
-)
-async def test_a_fault_is_met_once(
-    x: XAdapter, running: Running, stand_in: StandIn, fault: str, kind: type[AdapterError], impatient: None
-) -> None:
-    await running.fault("x", fault)
-    with pytest.raises(kind) as caught:
-        await x.publish(Part("Do not sign anything."), KEY, None)
-    assert posts_asked(stand_in) == (0 if fault == "refused" else 1)
-    told = "".join(traceback.format_exception(caught.value))
-    assert not [secret for secret in SECRETS.values() if secret in told]
-    await running.clear()
-    assert bool(await x.find(Part("Do not sign anything."), KEY, lately())) == bool(stand_in.posts)
-
-
 async def test_a_duplicate_is_unknown_until_found(x: XAdapter) -> None:
     receipt = await x.publish(Part("Do not sign anything."), KEY, None)
-    with pytest.raises(OutcomeUnknown, match="posted before"):
+    with pytest.raises(Duplicate, match="posted before"):
         await x.publish(Part("Do not sign anything."), KEY, None)
     assert await x.find(Part("Do not sign anything."), KEY, lately()) == receipt
 
@@ -385,6 +356,49 @@ async def test_a_rate_limit_says_when(host: Hostile, hostile_x: XAdapter, reset:
     with pytest.raises(NotSent) as caught:
         await hostile_x.publish(Part("text"), KEY, None)
     assert least <= (caught.value.retry_after or 0) <= most
+
+
+def told(**limits: tuple[int, int]) -> dict[str, str]:
+    """X's headers: what is left of each limit, and in how many seconds it begins anew."""
+    heads = {"rate": "x_rate_limit", "app": "x_app_limit_24hour", "user": "x_user_limit_24hour"}
+    return {
+        f"{heads[one]}_{name}": str(value)
+        for one, (left, reset) in limits.items()
+        for name, value in (("limit", 100), ("remaining", left), ("reset", int(time.time()) + reset))
+    }
+
+
+@pytest.mark.parametrize(
+    ("limits", "wait"),
+    [
+        ({"rate": (0, 300)}, 300),
+        ({"rate": (57, 300), "app": (0, 7000)}, 7000),
+        ({"rate": (0, 300), "user": (0, 7000), "app": (0, 900)}, 7000),
+        ({"rate": (57, 300), "app": (9, 7000)}, 0),
+        ({}, 0),
+    ],
+)
+async def test_the_last_post_of_a_limit_says_when_the_next_may_come(
+    host: Hostile, hostile_x: XAdapter, limits: dict[str, tuple[int, int]], wait: float
+) -> None:
+    headers = told(**limits)
+    host.say("/2/tweets", GOOD, 201, **headers)
+    receipt = await hostile_x.publish(Part("text"), KEY, None)
+    assert wait - 60 < receipt.rest <= wait + 1
+    assert bool(receipt.rest) == bool(wait)
+    if wait:
+        host.answers.clear()
+        host.say("/2/tweets", {"detail": "Too Many Requests"}, 429, **headers)
+        with pytest.raises(NotSent) as caught:
+            await hostile_x.publish(Part("text"), KEY, None)
+        assert wait - 60 < (caught.value.retry_after or 0) <= wait + 1
+
+
+async def test_without_headers_of_its_own_the_retry_after_counts(host: Hostile, hostile_x: XAdapter) -> None:
+    host.say("/2/tweets", "<html>", 429, retry_after="120")
+    with pytest.raises(NotSent) as caught:
+        await hostile_x.publish(Part("text"), KEY, None)
+    assert caught.value.retry_after == 120
 
 
 @pytest.mark.parametrize("reset", ["soon", "-1", "１", ""])

@@ -1,131 +1,81 @@
-"""Measures what Tocsin is judged by, on this machine, against the built-in stand-ins: `python -m tests.bench [--json]`.
+"""Measures what Tocsin is judged by, on this machine: `python -m tests.bench [PART ...] [--full] [--json] [--write]`.
 
-All times are taken from the stand-ins' own record and from the client's clock, never from what the server says of itself; the one
-exception, `after_commit_ms`, is counted from the server's own time of the second approval. Both processes share one clock.
+Each part starts its own processes, takes its figures together with those they are compared with, and says on what they were taken.
+Without names all of `DAILY` run, some five minutes; `--full` takes all parts with more rounds, some forty minutes. Leave the machine
+alone meanwhile: how many cores others kept busy is part of what is told.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import statistics
 import sys
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.faults.harness import Town, copies, town
+from tests.bench import fan_out, first_byte, kills, plot, profile, sleeping
+from tests.bench.measures import told_by
+from tests.bench.page import filled, taken_on
 
-QUIET = 0.4
-"""Seconds before and after an approval in which nothing else is asked of the server, so that each measurement stands alone."""
+DOCS, PAGE = Path("docs/performance"), Path("docs/performance.md")
 
+Measure = Callable[[bool], dict[str, Any]]
+Lines = Callable[[dict[str, Any]], list[str]]
 
-def first_byte(here: Town, times: int, name: str) -> dict[str, Any]:
-    """Milliseconds from the second approval to the request at the primary: from its leaving the client, and from its commit."""
-    sent, committed, answered = [], [], []
-    for number in range(times):
-        at, shown, took = approved(here, f"{name}-{os.getpid()}-{number}")
-        asked = min(entry["at"] for entry in here.stage.state()["log"]["x"] if entry["at"] > at and entry["method"] == "POST")
-        sent.append(1000 * (asked - at))
-        committed.append(1000 * (asked - moment(shown["approved_at"])))
-        answered.append(1000 * took)
-    return {
-        "approval_to_first_byte_ms": spread(sent),
-        "after_commit_ms": spread(committed),
-        "approval_answered_ms": spread(answered),
-    }
-
-
-def fan_out(here: Town, latency: float, times: int) -> dict[str, Any]:
-    """Seconds from the second approval until the last pointer is there, where every platform takes `latency` seconds for a post."""
-    for stand_in in ("x", "reddit", "telegram", "discord"):
-        here.order(stand_in, "latency", value=latency)
-    seconds, pointers = [], 0
-    for number in range(times):
-        at, shown, _ = approved(here, f"fan-{os.getpid()}-{number}")
-        state = here.stage.state()
-        posts = [copies(shown, d, state)[0]["at"] for d in shown["deliveries"] if d["role"] == "pointer" and d["platform"] != "manual"]
-        seconds.append(max(posts) - at)
-        pointers = len(posts)
-        time.sleep(1)  # Telegram takes 30 posts a second
-    here.clear()
-    told = spread(seconds, 3)
-    return {"pointers": pointers, "latency_s": latency, "seconds": told, "per_two_round_trips": round(told["median"] / (2 * latency), 2)}
-
-
-def approved(here: Town, token: str) -> tuple[float, dict[str, Any], float]:
-    """One announcement, sent: when the second approval left (Unix seconds), its end, and how many seconds the answer took."""
-    announcement = here.announce(token, text=f"Wait for our next update here. ({token})")["id"]
-    signature = here.second_signature(announcement)
-    time.sleep(QUIET)
-    at = time.time()
-    signature().join()
-    took = time.time() - at
-    time.sleep(QUIET)
-    return at, here.await_(announcement), took
-
-
-def spread(values: list[float], digits: int = 1) -> dict[str, float]:
-    """Median, 95th percentile and extremes."""
-    ordered = sorted(values)
-    p95 = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
-    named = {"median": statistics.median(ordered), "p95": p95, "min": ordered[0], "max": ordered[-1]}
-    return {name: round(value, digits) for name, value in named.items()}
-
-
-def moment(text: str) -> float:
-    """Unix seconds."""
-    from datetime import datetime
-
-    return datetime.fromisoformat(text).timestamp()
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
-    load = os.getloadavg()[0]
-    return {
-        "cores": os.cpu_count(),
-        "load": round(load, 2),
-        "python": sys.version.split()[0],
-        "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-    }
-
-
-def table(told: dict[str, Any], say: Callable[[str], None]) -> None:
-    """The figures for a person."""
-    first, fan = told["first_byte"], told["fan_out"]
-    say(f"{told['machine']['cores']} cores, load {told['machine']['load']}, Python {told['machine']['python']}")
-    for name in ("approval_to_first_byte_ms", "after_commit_ms", "approval_answered_ms"):
-        say(f"{name:28} median {first[name]['median']:7.1f}   p95 {first[name]['p95']:7.1f}")
-    cold = told["first_byte_of_a_fresh_process"]["approval_to_first_byte_ms"]
-    say(f"{'the first of a process':28}        {cold['median']:7.1f}")
-    seconds = fan["seconds"]
-    say(f"{fan['pointers']} pointers at {fan['latency_s']:g} s    median {seconds['median']:7.3f} s p95 {seconds['p95']:7.3f} s")
-    say(f"that is {fan['per_two_round_trips']} times two round trips")
+SIZES, ALL_SIZES = (10, 100, 1000), (10, 100, 1000, 10_000)
+PARTS: dict[str, tuple[Measure, Lines]] = {
+    "first-byte": (lambda _full: first_byte.measure(), first_byte.lines),
+    "fifty": (lambda full: fan_out.fifty(100 if full else 40), fan_out.lines),
+    "fan-out": (lambda full: fan_out.thousand(5, full=full), fan_out.lines),
+    "scale": (lambda full: fan_out.scale(5, ALL_SIZES if full else SIZES, full=full), fan_out.lines),
+    "kill": (lambda full: kills.restarts(20 if full else 10), kills.lines),
+    "takeover": (lambda full: kills.takeovers(10 if full else 5), kills.lines),
+    "sleeping": (lambda full: sleeping.measure(5 if full else 3), sleeping.lines),
+    "profile": (lambda _full: profile.measure(), profile.lines),
+}
+DAILY = ("first-byte", "fifty", "fan-out")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measures Tocsin against its built-in stand-ins.")
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: {', '.join(DAILY)}; with --full all)")
+    parser.add_argument("--full", action="store_true", help="10,000 pointers, more rounds, and httpx's own pool as one more peer")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    parser.add_argument("--approvals", type=int, default=30, help="how often the first byte is measured (default: %(default)s)")
-    parser.add_argument("--pointers", type=int, default=16, help="Telegram channels besides the usual pointers (default: %(default)s)")
-    parser.add_argument("--latency", type=float, default=0.1, help="seconds that a platform takes for a post (default: %(default)s)")
-    parser.add_argument("--broadcasts", type=int, default=5, help="how often the fan-out is measured (default: %(default)s)")
+    parser.add_argument(
+        "--write", action="store_true", help=f"keep the figures in {DOCS}, the plot beside them, and fill the tables of {PAGE}"
+    )
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder, town(Path(folder), pointers=asked.pointers) as here:
-        load = machine()
-        told = {"machine": load} | {
-            "first_byte_of_a_fresh_process": first_byte(here, 1, "cold"),
-            "first_byte": first_byte(here, asked.approvals, "byte"),
-            "fan_out": fan_out(here, asked.latency, asked.broadcasts),
-        }
+    if unknown := set(asked.parts) - PARTS.keys():
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    told: dict[str, Any] = {}
+    for name in asked.parts or (PARTS if asked.full else DAILY):
+        measure, lines = PARTS[name]
+        on: dict[str, Any] = {}
+        with told_by(on):
+            figures = measure(asked.full)
+        told[name] = on | figures
+        if not asked.json:
+            print("", taken_on(name, on["machine"]), "", *lines(figures), sep="\n", flush=True)
     if asked.json:
         print(json.dumps(told, indent=2))
-    else:
-        table(told, print)
+    if asked.write:
+        write(told)
+
+
+def write(told: dict[str, Any]) -> None:
+    """Puts these parts' figures in the place of those that were there, here and on the page, and draws what they show."""
+    DOCS.mkdir(parents=True, exist_ok=True)
+    file = DOCS / "figures.json"
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps(kept | told, indent=2, sort_keys=True) + "\n")
+    if "scale" in told:
+        (DOCS / "fan-out.svg").write_text(plot.svg(told["scale"]))
+    page = PAGE.read_text()
+    for name, figures in told.items():
+        page = filled(page, name, [taken_on(name, figures["machine"]), "", *PARTS[name][1](figures)])
+    PAGE.write_text(page)
+    print(f"Written to {DOCS} and {PAGE}.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ class FakeServer:
         app.router.add_get("/approve/{token}", self._approve)
         app.router.add_get("/approve/{token}/request", self._request)
         app.router.add_post("/approve/{token}", self._post)
+        app.router.add_post("/approve/{token}/exclude", self._post)
         app.router.add_get("/enrol", self._enrol)
         app.router.add_post("/enrol", self._post)
         app.router.add_get("/static/{version}/{name}", self._static)

@@ -54,11 +54,12 @@ def destinations(mark: str = "") -> tuple[Planned, ...]:
     """One of every kind; two Discord channels say the same."""
     pointer, full = rendering(mark + POINTER), rendering(mark + TEXT, title=mark + "Security notice: " + FACTS.name)
     return (
-        Planned("x-main", "x", Role.PRIMARY, "2244994945", full=thread(mark)),
+        Planned("x-main", "x", Role.PRIMARY, "2244994945", full=thread(mark), pointer=pointer),
         Planned("wallet-partners", "email", Role.PARTNER, "partners@harbour-status.example", full=full),
         Planned("telegram", "telegram", Role.POINTER, "-1001234567890", full=rendering(mark + TEXT), pointer=pointer),
         Planned("discord-news", "discord", Role.POINTER, "81384788765712384", pointer=pointer),
         Planned("discord-help", "discord", Role.POINTER, "81384788765712399", pointer=pointer),
+        Planned("hook", "discord_webhook", Role.POINTER, "81384788765712401", pointer=pointer, on_unknown="resend", resend_after=120),
         Planned("subreddit", "reddit", Role.POINTER, "t2_3k1f", pointer=rendering(mark + POINTER, title=mark + "Security notice")),
         Planned("homepage", "banner", Role.BANNER, "https://alerts.harbour-status.example", full=rendering(mark + TEXT)),
         Planned("team", "discord_webhook", Role.INTERNAL, "81384788765712400", full=rendering(mark + TEXT)),

@@ -17,6 +17,9 @@ from tests.support.soft_passkey import SoftPasskey
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+HELD = {"destination": "x-main", "kind": "excluded", "why": "It posts of a giveaway.", "by": "second-reviewer", "at": ""}
+
+
 def _requests(passkey: SoftPasskey) -> dict[str, dict[str, Any]]:
     keys = (passkey.credential_id,)
     found = [
@@ -25,11 +28,12 @@ def _requests(passkey: SoftPasskey) -> dict[str, dict[str, Any]]:
         finding("fear", "warn", "Frightens.", "URGENT"),
     ]
     posts = [
-        {"destination": "x-main", "state": "posted", "permalink": "https://x.example/1", "detail": ""},
-        {"destination": "telegram", "state": "failed", "permalink": "", "detail": "The bot was removed."},
+        {"destination": "x-main", "role": "primary", "state": "posted", "permalink": "https://x.example/1", "detail": "Posted after all."},
+        {"destination": "telegram", "role": "primary", "state": "failed", "permalink": "", "detail": "The bot was removed."},
     ]
     return {
         "live": request(passkeys=keys),
+        "held": request(manifest(correction="We were wrong."), keys, held=[HELD], leads="telegram", deliveries=posts),
         "drill": request(drill(), keys),
         "blocked": request(manifest(overrides=(OVERRIDE,)), keys, findings=found),
         "closed": request(passkeys=keys, usable=False, state="incomplete", deliveries=posts),
@@ -66,6 +70,11 @@ async def test_sheet_enrolment_and_banner_page_too(scheme: Scheme, chromium: Bro
         await held.page.get_by_role("button", name="Ask for changes", exact=True).tap()
         await held.page.get_by_role("button", name="Sign and ask").tap()
         await expect(held.page.get_by_role("dialog", name="Ask for changes")).to_be_visible()
+        assert (await held.page.evaluate(LOW_CONTRAST))[1] == []
+        assert await held.page.evaluate(STUMBLES) == []
+        await held.page.keyboard.press("Escape")
+        await held.page.get_by_role("button", name="x-main is not ours any more").tap()
+        await expect(held.page.get_by_role("dialog", name="Leave x-main out")).to_be_visible()
         assert (await held.page.evaluate(LOW_CONTRAST))[1] == []
         assert await held.page.evaluate(STUMBLES) == []
         server.enrolment = enrolment()

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import rfc8785
 from playwright.async_api import Page, expect
 
 from app.domain.approval import Approval, Decision, Verified, verify
+from app.domain.manifest import digest
 from tests.browser.chromium import Phone
 from tests.browser.fake_server import FakeServer
-from tests.browser.samples import FACTS, NONCE, OVERRIDE, drill, finding, manifest, request, roster
+from tests.browser.samples import FACTS, NONCE, OVERRIDE, drill, finding, manifest, request, roster, thread
 from tests.support.soft_passkey import SoftPasskey
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -48,11 +50,11 @@ async def test_every_rendering_is_shown_letter_for_letter(reviewer: Phone, serve
     await reviewer.page.goto(server.link)
     await _approve(reviewer.page).wait_for()
     shown = await reviewer.page.locator(".said").all_text_contents()
-    chip = "link to the post on X"
     planned = manifest().destinations
-    expected = {
-        part.text.replace("{{permalink}}", chip) for entry in planned for form in (entry.full, entry.pointer) if form for part in form.parts
-    }
+    expected = set()
+    for entry in planned:
+        chip = f"link to the post on {'Telegram' if entry.id == 'x-main' else 'X'}"
+        expected |= {part.text.replace("{{permalink}}", chip) for form in (entry.full, entry.pointer) if form for part in form.parts}
     assert set(shown) == expected
     places = await reviewer.page.locator(".accounts").all_inner_texts()
     for entry in planned:
@@ -69,8 +71,8 @@ async def test_words_that_repeat_are_folded_only_where_they_are_equal(reviewer: 
     server.request = request(manifest(destinations=tuple(entries)), (passkey.credential_id,))
     await reviewer.page.goto(server.link)
     await expect(reviewer.page.locator(".said", has_text="new waIlet")).to_be_visible()
-    folded = reviewer.page.locator("details.same").filter(has_text="This channel is not monitored")
-    assert await folded.count() == 2
+    folded = reviewer.page.locator("details.same").filter(has_text="Exactly the words on").filter(has_text="This channel is not monitored")
+    assert await folded.count() == 3
 
 
 async def test_link_is_listed_with_where_it_leads(reviewer: Phone, server: FakeServer) -> None:
@@ -84,7 +86,7 @@ async def test_link_is_listed_with_where_it_leads(reviewer: Phone, server: FakeS
 async def test_slot_is_a_chip_and_what_is_missing_is_told(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
     server.request = request(passkeys=(passkey.credential_id,), missing=2, approvals=[])
     await reviewer.page.goto(server.link)
-    await expect(reviewer.page.locator(".slot", has_text="link to the post on X").first).to_be_visible()
+    await expect(reviewer.page.locator(".pointer .slot", has_text="link to the post on X").first).to_be_visible()
     await expect(reviewer.page.get_by_text("Your signature and one more")).to_be_visible()
     hexadecimal = server.request["digest"].removeprefix("sha256:")
     await expect(reviewer.page.locator(".digest")).to_contain_text(f"{hexadecimal[:4]} {hexadecimal[4:8]}")
@@ -185,3 +187,134 @@ async def test_destination_out_of_order_is_told_before_anything_else(reviewer: P
     told = reviewer.page.get_by_role("region", name="Read this first")
     await expect(told).to_contain_text("Out of order: x-main")
     await expect(told).to_contain_text("<b>Renew</b>")
+
+
+async def test_who_takes_over_and_when_is_told_in_words_with_both_forms(reviewer: Phone, server: FakeServer) -> None:
+    await reviewer.page.goto(server.link)
+    primary = reviewer.page.get_by_role("region", name="In full on X")
+    await expect(primary).to_contain_text(
+        "If X refuses it, is left out, or has not posted within 60 seconds: Telegram (telegram). Everyone else"
+    )
+    pointed = primary.locator("details", has_text="Only if Telegram carries the full text in its place, it points there:")
+    await pointed.locator("summary").tap()
+    await expect(pointed.locator(".slot")).to_have_text("link to the post on Telegram")
+    telegram = reviewer.page.get_by_role("region", name="Pointers").locator("article", has_text="telegram").first
+    await expect(telegram).to_contain_text("Only if X cannot be posted within 60 seconds, it carries the full text:")
+    await expect(reviewer.page.get_by_text("sent again after 120 seconds. It may then stand there twice.")).to_be_visible()
+
+
+async def test_every_fallback_is_named_in_its_order(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
+    entries = [replace(e, full=thread()) if e.id == "subreddit" else e for e in manifest().destinations]
+    changed = manifest(destinations=tuple(entries), primaries=("x-main", "subreddit", "telegram"), fallback_after=90)
+    server.request = request(changed, (passkey.credential_id,))
+    await reviewer.page.goto(server.link)
+    await expect(reviewer.page.get_by_text("within 90 seconds: Reddit (subreddit), then Telegram (telegram).")).to_be_visible()
+    await expect(reviewer.page.get_by_text("Only if X and Reddit cannot be posted within 90 seconds")).to_be_visible()
+
+
+async def test_a_manifest_from_before_fallbacks_and_corrections_is_shown_whole(
+    reviewer: Phone, server: FakeServer, passkey: SoftPasskey
+) -> None:
+    older = json.loads(manifest(primaries=("x-main",)).to_bytes())
+    del older["fallback_after"], older["correction"]
+    for entry in older["destinations"]:
+        del entry["resend_after"]
+        entry["on_unknown"] = "ask"
+    raw = rfc8785.dumps(older)
+    server.request = request(passkeys=(passkey.credential_id,)) | {"manifest": raw.decode(), "digest": digest(raw)}
+    server.answers = [SENT]
+    await reviewer.page.goto(server.link)
+    await _approve(reviewer.page).tap()
+    await expect(reviewer.page.get_by_label("Result")).to_contain_text("Signed.")
+    assert _verified(server, passkey).statement.digest == digest(raw)
+    await expect(reviewer.page.get_by_text("unknown to this page")).to_have_count(0)
+    assert reviewer.errors == []
+
+
+async def test_the_correction_that_waits_is_read_with_the_rest(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
+    words = "The app is affected as well: see https://later.harbour-status.example"
+    server.request = request(manifest(correction=words), (passkey.credential_id,))
+    await reviewer.page.goto(server.link)
+    told = reviewer.page.get_by_role("region", name="Should it turn out to be wrong")
+    await expect(told.locator(".said")).to_have_text(words)
+    await expect(told).to_contain_text("only when two people have signed that too")
+    await expect(reviewer.page.get_by_role("region", name="All links")).to_contain_text("later.harbour-status.example")
+
+
+async def test_a_signed_field_that_the_page_does_not_know_is_shown(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
+    newer = json.loads(manifest().to_bytes())
+    newer["destinations"][0]["colour"] = "red"
+    newer["sound"] = "bell"
+    raw = rfc8785.dumps(newer)
+    server.request = request(passkeys=(passkey.credential_id,)) | {"manifest": raw.decode(), "digest": digest(raw)}
+    await reviewer.page.goto(server.link)
+    await expect(reviewer.page.get_by_text('unknown to this page: colour = "red"')).to_be_visible()
+    await reviewer.page.get_by_text("Everything else that you sign").tap()
+    await expect(reviewer.page.locator("dd", has_text="bell")).to_be_visible()
+
+
+async def test_progress_tells_who_leads_and_who_had_posted_after_all(reviewer: Phone, server: FakeServer) -> None:
+    late = "It was posted after all, when telegram led already, and telegram stays the reference."
+    posts = [
+        {"destination": "x-main", "role": "primary", "state": "posted", "permalink": "https://x.example/1", "detail": late},
+        {"destination": "telegram", "role": "primary", "state": "posted", "permalink": "https://t.example/1", "detail": ""},
+    ]
+    server.request = server.request | {"usable": False, "state": "sent", "leads": "telegram", "deliveries": posts}
+    await reviewer.page.goto(server.link)
+    told = reviewer.page.get_by_role("region", name="How it stands")
+    await expect(told).to_contain_text("Telegram telegram carries the full text in place of X, and everyone else points there.")
+    await expect(told).to_contain_text("posted (in full now)")
+    await expect(told.locator("[data-look]")).to_contain_text(late)
+
+
+LOST = "x-main is not ours any more: leave it out"
+
+
+async def test_an_account_is_left_out_after_it_was_said_what_follows(reviewer: Phone, server: FakeServer) -> None:
+    server.answers = [(200, {"destination": "x-main", "excluded": True, "proposed": ["an_9"]})]
+    await reviewer.page.goto(server.link)
+    await reviewer.page.get_by_role("button", name=LOST).tap()
+    sheet = reviewer.page.get_by_role("dialog", name="Leave x-main out")
+    await expect(sheet).to_contain_text("You do this alone, and it counts at once")
+    await expect(sheet).to_contain_text("If it has not posted yet, telegram carries the full text in its place.")
+    await expect(sheet).to_contain_text("Nothing is deleted.")
+    await sheet.get_by_role("button", name="Leave it out", exact=True).tap()
+    await expect(sheet).to_contain_text("Write in a few words what you saw.")
+    assert server.posts == []
+    await sheet.get_by_label("What did you see?").fill("It posts of a giveaway.")
+    await sheet.get_by_role("button", name="Leave it out", exact=True).tap()
+    card = reviewer.page.locator("article.primary")
+    await expect(card).to_contain_text("Left out: first-reviewer said that it is not ours any more. It posts of a giveaway.")
+    await expect(card).to_contain_text("A correction waits for signatures")
+    await expect(reviewer.page.get_by_role("region", name="Read this first")).to_contain_text("Nothing is sent to x-main")
+    await expect(reviewer.page.get_by_role("region", name="Read this first")).to_contain_text(
+        "telegram carries the full text in its place."
+    )
+    await expect(reviewer.page.get_by_role("button", name=LOST)).to_be_hidden()
+    assert (server.posts[0].path, server.posts[0].body) == (
+        "/approve/tok_A1b2C3d4E5f6/exclude",
+        {"destination": "x-main", "why": "It posts of a giveaway."},
+    )
+    assert await _approve(reviewer.page).is_enabled(), "what is left can still be signed"
+    assert reviewer.errors == []
+
+
+async def test_a_refused_exclusion_says_so_and_can_be_tried_again(reviewer: Phone, server: FakeServer) -> None:
+    server.answers = [(403, {"title": "This link is over.", "detail": "Ask for a new one."})]
+    await reviewer.page.goto(server.link)
+    await reviewer.page.get_by_role("button", name=LOST).tap()
+    await reviewer.page.get_by_label("What did you see?").fill("It is gone.")
+    await reviewer.page.get_by_role("button", name="Leave it out", exact=True).tap()
+    await expect(reviewer.page.locator("article.primary")).to_contain_text("It was not left out. This link is over. Ask for a new one.")
+    await expect(reviewer.page.get_by_role("button", name=LOST)).to_be_visible()
+
+
+async def test_what_is_held_is_told_before_anything_else(reviewer: Phone, server: FakeServer) -> None:
+    server.request["held"] = [
+        {"destination": "telegram", "kind": "paused", "why": "Telegram refused the token.", "by": "tocsin", "at": ""},
+        {"destination": "elsewhere", "kind": "excluded", "why": "Stolen.", "by": "token:ops", "at": ""},
+    ]
+    await reviewer.page.goto(server.link)
+    told = reviewer.page.get_by_role("region", name="Read this first")
+    await expect(told).to_contain_text("Paused until it is mended. Telegram refused the token.")
+    await expect(told).not_to_contain_text("elsewhere")

@@ -81,3 +81,25 @@ async def test_the_banner_shows_what_was_signed(desk: Desk, chromium: Browser) -
         await reader.page.goto(f"{desk.stage.house.url}/banner.html")
         await expect(reader.page.get_by_text("move your funds").first).to_be_visible()
         await expect(reader.page.get_by_text("DRILL").first).to_be_visible()
+
+
+async def test_an_account_is_left_out_by_a_tap_and_what_waits_goes_out_without_it(desk: Desk, chromium: Browser) -> None:
+    accepted = desk.announce(destinations=["x", "telegram", "discord"])
+    link = (await asyncio.to_thread(_links, desk, accepted["digest"]))["first-reviewer"]
+    async with phone(chromium) as reviewer:
+        await reviewer.page.goto(link)
+        await reviewer.page.get_by_role("button", name="x is not ours any more").tap()
+        await reviewer.page.get_by_label("What did you see?").fill("It posts of a giveaway.")
+        await reviewer.page.get_by_role("button", name="Leave it out", exact=True).tap()
+        await expect(reviewer.page.get_by_role("region", name="Read this first")).to_contain_text(
+            "telegram carries the full text in its place."
+        )
+        held = {item["destination"]: item["held"] for item in desk.http.get("/v1/destinations").json()["items"] if item["held"]}
+        assert (held["x"]["by"], held["x"]["why"]) == ("first-reviewer", "It posts of a giveaway.")
+        await asyncio.to_thread(desk.approve_by_both, accepted["id"])
+        shown = await asyncio.to_thread(desk.await_state, accepted["id"], "sent", "incomplete")
+        assert {d["destination"]: d["state"] for d in shown["deliveries"]} == {"x": "skipped", "telegram": "posted", "discord": "posted"}
+        progress = reviewer.page.get_by_role("region", name="How it stands")
+        await expect(progress).to_contain_text("Telegram telegram carries the full text in place of X", timeout=15000)
+        assert reviewer.errors == []
+    assert desk.post("/v1/destinations/x/include").status_code == 200

@@ -12,7 +12,9 @@ import signal
 import statistics
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ class Campaign:
         self.kills += 1
         for name in ("posted", "undecided", "lost", "doubled", "wrong"):
             setattr(self.verdict, name, getattr(self.verdict, name) + getattr(verdict, name))
+        self.verdict.platforms.update(verdict.platforms)
         self.resumed += [] if resumed is None else [resumed]
 
     def told(self) -> dict[str, Any]:
@@ -45,19 +48,34 @@ class Campaign:
         counts = {name: getattr(self.verdict, name) for name in ("posted", "undecided", "lost", "doubled", "wrong")}
         seconds = sorted(self.resumed)
         told = {"median": round(statistics.median(seconds), 3), "max": round(seconds[-1], 3)} if seconds else {}
-        return {"kills": self.kills, **counts, "seconds_to_resume": told | {"of": len(seconds)}}
+        return {"kills": self.kills, **counts, "undecided_share": self._shares(), "seconds_to_resume": told | {"of": len(seconds)}}
+
+    def _shares(self) -> dict[str, str]:
+        """By platform, how many of its parts ended undecided and were shown as such."""
+        platforms, seen = sorted({platform for platform, _ in self.verdict.platforms}), self.verdict.platforms
+        asked = {platform: seen[platform, "undecided"] for platform in platforms}
+        return {platform: f"{asked[platform]} of {asked[platform] + seen[platform, 'posted']}" for platform in platforms}
 
 
 def strike(here: Town, token: str, after: float, how: signal.Signals = signal.SIGKILL) -> tuple[Verdict, float | None]:
     """One broadcast that is cut off `after` seconds; the verdict once the next process has done what it can, and when it went on."""
-    here.order("x", "latency", value=LATENCY)
-    for platform in ("reddit", "telegram", "discord", "smtp"):
-        here.order(platform, "latency", value=LATENCY)
-    announcement = here.announce(token)["id"]
-    sending = here.second_signature(announcement)()
-    time.sleep(after)
-    here.kill(how)
-    sending.join()
+
+    def cut(send: Callable[[], threading.Thread]) -> None:
+        sending = send()
+        time.sleep(after)
+        here.kill(how)
+        sending.join()
+
+    return cut_off(here, token, cut)
+
+
+def cut_off(here: Town, token: str, cut: Callable[[Callable[[], threading.Thread]], None]) -> tuple[Verdict, float | None]:
+    """The same, where `cut` gets what sends the second signature, and returns once the server is gone."""
+    slowly(here)
+    accepted = here.announce(token)
+    announcement = accepted["id"]
+    here.await_mails(accepted["digest"])
+    cut(here.second_signature(announcement))
     started = here.start()
     if here.desk.read(announcement)["state"] == "awaiting_approval":  # it was killed before it had the second signature
         here.desk.decide(announcement, "second-reviewer")
@@ -70,6 +88,12 @@ def strike(here: Town, token: str, after: float, how: signal.Signals = signal.SI
         verdict.doubled += again.doubled
         verdict.wrong += again.wrong + ([] if ended["state"] == "sent" else [f"{token} did not end: {ended['state']}"])
     return verdict, _resumed(state, started, shown)
+
+
+def slowly(here: Town) -> None:
+    """Has every platform take its time."""
+    for platform in ("x", "reddit", "telegram", "discord", "smtp"):
+        here.order(platform, "latency", value=LATENCY)
 
 
 def _resumed(state: dict[str, Any], started: float, shown: dict[str, Any]) -> float | None:

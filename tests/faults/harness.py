@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,11 +40,12 @@ STAND_INS = {"discord_webhook": "discord", "email": "smtp"}
 
 @dataclass(slots=True)
 class Town:
-    """The stage, and the server's process in it."""
+    """The stage, the server's process in it, and those of its workers by their number."""
 
     stage: Stage
     serving: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     server: subprocess.Popen[str] | None = None
+    workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def desk(self) -> Desk:
@@ -64,9 +68,30 @@ class Town:
         self.server.wait(40)
         self.serving.close()
 
+    def start_worker(self, number: int) -> None:
+        """Starts that worker, where it does not run."""
+        if number in self.workers and self.workers[number].poll() is None:
+            return
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+        with (self.folder / f"worker-{number}.log").open("a") as log:
+            self.workers[number] = subprocess.Popen(
+                [sys.executable, "-m", "app.cli", "worker"], env=clean | self.stage.house.environ, stdin=subprocess.DEVNULL, stderr=log
+            )
+
+    def end(self) -> None:
+        """Ends all its processes, also those that are halted."""
+        everyone: list[subprocess.Popen[Any]] = [*self.workers.values(), *([self.server] if self.server else [])]
+        for process in everyone:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+        for worker in self.workers.values():
+            worker.wait(40)
+        self.serving.close()
+
     def log(self) -> str:
         """What all its processes have said."""
-        return (self.folder / "server.log").read_text()
+        return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
 
     def order(self, platform: str, fault: str, **more: Any) -> None:
         """Orders a fault of a stand-in."""
@@ -108,7 +133,15 @@ class Town:
             shown = self.desk.read(announcement)
             return shown if ended(shown) else None
 
-        return wait_for(there, seconds, announcement)
+        return wait_for(there, seconds, announcement, every=0.15)
+
+    def await_mails(self, digest: str) -> None:
+        """Returns once both reviewers and the team have had their mail of that manifest."""
+
+        def there() -> bool | None:
+            return sum(digest in mail["text"] for mail in self.stage.state()["smtp"]) >= 3 or None
+
+        wait_for(there, 30, "the mails")
 
     def act(self, delivery: dict[str, Any], verb: str, **body: Any) -> httpx.Response:
         """What a person does about a delivery."""
@@ -133,20 +166,38 @@ class Town:
 
 
 @contextlib.contextmanager
-def town(folder: Path, *, pointers: int = 0) -> Iterator[Town]:
-    """Stand-ins that stay, and a server that does not have to."""
-    command = [sys.executable, "-m", "app.rehearsal", "--die-with-parent"]
+def town(
+    folder: Path,
+    *,
+    pointers: int = 0,
+    workers: int = 0,
+    environ: Mapping[str, str] | None = None,
+    stand_ins: dict[str, Any] | None = None,
+) -> Iterator[Town]:
+    """Stand-ins that stay, in a process of their own or those at the given addresses, and a server and workers that do not have to stay.
+
+    They get more of the environment where given; workers need `TOCSIN_DATABASE_URL` in it.
+    """
     with contextlib.ExitStack() as stack:
-        stand_ins = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        stack.callback(stand_ins.terminate)
-        assert stand_ins.stdout is not None
-        addresses = json.loads(stand_ins.stdout.readline())
-        stage = Stage(furnish(folder, addresses, pointers=pointers), addresses, [stand_ins])
+        addresses = stand_ins or stack.enter_context(_stand_ins())
+        stage = Stage(furnish(folder, addresses, pointers=pointers), addresses, [])
+        stage.house.environ.update(environ or {})
         stack.callback(stage.http.close)
         here = Town(stage)
-        stack.callback(here.serving.close)
+        stack.callback(here.end)
         here.start()
+        for number in range(workers):
+            here.start_worker(number)
         yield here
+
+
+@contextlib.contextmanager
+def _stand_ins() -> Iterator[dict[str, Any]]:
+    command = [sys.executable, "-m", "app.rehearsal", "--die-with-parent"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+        process.terminate()
 
 
 def at_rest(shown: dict[str, Any]) -> bool:
@@ -154,22 +205,29 @@ def at_rest(shown: dict[str, Any]) -> bool:
     return shown["state"] in {"sent", "incomplete"}
 
 
-def wait_for(look: Callable[[], T | None], seconds: float, what: str) -> T:
-    """What `look` gives once that is true; a server that is away is waited for."""
+def wait_for(look: Callable[[], T | None], seconds: float, what: str, every: float = 0.03) -> T:
+    """What `look` gives once that is true, asked every so many seconds; a server that is away is waited for."""
     deadline, found = time.monotonic() + seconds, None
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             if found := look():
                 return found
-        time.sleep(0.03)
+        time.sleep(every)
     raise AssertionError(f"waited {seconds:g} s for {what}: {found}")
 
 
 def approved_texts(shown: dict[str, Any], delivery: dict[str, Any]) -> list[str]:
-    """The text of each part as it was approved, its slot filled."""
-    rendering = next(r for r in shown["renderings"] if (r["destination"], r["role"]) == (delivery["destination"], delivery["role"]))
-    primary = next((d["permalink"] for d in shown["deliveries"] if d["role"] == "primary"), "") or ""
-    return [part["text"].replace("{{permalink}}", primary) for part in rendering["parts"]]
+    """The text of each part as it was approved for the role that the delivery has now, its slot filled."""
+    rendering = next(r for r in shown["renderings"] if r["destination"] == delivery["destination"])
+    parts = rendering["parts"] if rendering["role"] == delivery["role"] else rendering["otherwise"]["parts"]
+    permalink = leader(shown)["permalink"] or ""
+    return [part["text"].replace("{{permalink}}", permalink) for part in parts]
+
+
+def leader(shown: dict[str, Any]) -> dict[str, Any]:
+    """The delivery that all others point to."""
+    found: dict[str, Any] = next(d for d in shown["deliveries"] if d["destination"] == shown["primaries"]["leads"])
+    return found
 
 
 def copies(shown: dict[str, Any], delivery: dict[str, Any], state: dict[str, Any], part: int = 0) -> list[dict[str, Any]]:
@@ -197,6 +255,8 @@ class Verdict:
     lost: int = 0
     doubled: int = 0
     wrong: list[str] = field(default_factory=list)
+    platforms: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Parts by platform and what became of them: `posted`, `undecided`."""
 
     @property
     def good(self) -> bool:
@@ -210,9 +270,10 @@ def judge(shown: dict[str, Any], state: dict[str, Any], token: str) -> Verdict:
         for part in range(delivery["parts"]):
             _judge_part(verdict, shown, delivery, state, part)
     _judge_order(verdict, shown, state)
+    of_token = re.compile(rf"(?<![\w-]){re.escape(token)}(?![\w-])")  # not that of another one that begins alike
     for delivery in shown["deliveries"]:
         approved = [text.split() for text in approved_texts(shown, delivery)]
-        others = [post for post in _posts(delivery, state) if token in post["text"] and post["text"].split() not in approved]
+        others = [post for post in _posts(delivery, state) if of_token.search(post["text"]) and post["text"].split() not in approved]
         if delivery["platform"] != "email" and others:  # the team gets the approval mails too
             verdict.wrong.append(f"{delivery['destination']} holds a text that nobody approved: {others[0]['text']!r}")
     return verdict
@@ -227,10 +288,12 @@ def _judge_part(verdict: Verdict, shown: dict[str, Any], delivery: dict[str, Any
         verdict.wrong.append(f"{name} is there {is_there} times")
     elif asked and delivery["platform"] in NOBODY_CAN_LOOK:
         verdict.undecided += 1
+        verdict.platforms[delivery["platform"], "undecided"] += 1
         if "yourself" not in delivery["problem"]:
             verdict.wrong.append(f"{name} does not say what to do: {delivery['problem']!r}")
     elif claimed and (is_there or delivery["platform"] in {"banner", "manual"}):
         verdict.posted += 1
+        verdict.platforms[delivery["platform"], "posted"] += 1
     elif delivery["state"] == "by_hand" or (delivery["state"] == "skipped" and is_there):
         verdict.posted += 1  # it waits for a person, as approved; or one has seen that it is there
     else:
@@ -239,8 +302,7 @@ def _judge_part(verdict: Verdict, shown: dict[str, Any], delivery: dict[str, Any
 
 
 def _judge_order(verdict: Verdict, shown: dict[str, Any], state: dict[str, Any]) -> None:
-    primary = next(d for d in shown["deliveries"] if d["role"] == "primary")
-    first = copies(shown, primary, state)
+    first = copies(shown, leader(shown), state)
     for pointer in (d for d in shown["deliveries"] if d["role"] == "pointer"):
         for post in copies(shown, pointer, state):
             if not first or post["at"] < first[0]["at"]:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import pickle
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -40,47 +35,6 @@ def test_sigterm_lets_what_is_under_way_come_to_its_end(here: Town) -> None:
     assert "Traceback" not in here.log()
 
 
-def test_the_engine_may_forget_everything(here: Town) -> None:
-    """Its database is lost, or no database any more, between two processes: ours says what is left to do."""
-    announcement, log = _cut_off(here, "forget")
-    book = here.folder / "data" / "engine.sqlite"
-    for leftover in book.parent.glob("engine.sqlite*"):
-        leftover.unlink()
-    here.start()
-    assert judge(here.await_(announcement), here.stage.state(), "forget").good
-    announcement, log = _cut_off(here, "broken")
-    for leftover in book.parent.glob("engine.sqlite-*"):
-        leftover.unlink()
-    book.write_bytes(b"this is no database " * 1000)
-    here.start()
-    shown = here.await_(announcement)
-    assert judge(shown, here.stage.state(), "broken").good
-    assert "engine-database-broken" in here.log()[log:]
-    assert list(book.parent.glob("engine.sqlite.broken-*"))
-
-
-@pytest.mark.parametrize(("table", "column"), [("workflow_status", "inputs"), ("operation_outputs", "output")])
-def test_a_pickled_row_in_the_engines_database_runs_no_code(here: Town, tmp_path: Path, table: str, column: str) -> None:
-    announcement, log = _cut_off(here, column)
-    proof = tmp_path / "code-ran"
-    with contextlib.closing(sqlite3.connect(here.folder / "data" / "engine.sqlite")) as book, book:
-        pending = "workflow_uuid IN (SELECT workflow_uuid FROM workflow_status WHERE status = 'PENDING')"
-        poisoned = book.execute(f"UPDATE {table} SET {column} = ?, serialization = 'py_pickle' WHERE {pending}", (_pickled(proof),))
-        assert poisoned.rowcount >= 1
-    here.order("reddit", "latency", value=3, match="any")  # so that the engine's own recovery, a second later, finds it still going on
-    here.start()
-    wait_for(lambda: "holds a pickled value" in here.log()[log:], 15, "the refusal in the log")
-    here.clear()
-    assert judge(here.await_(announcement), here.stage.state(), column).good
-    assert not proof.exists()
-
-
-def test_the_poison_is_one(tmp_path: Path) -> None:
-    """Else the test above would prove nothing."""
-    pickle.loads(base64.b64decode(_pickled(tmp_path / "code-ran")))
-    assert (tmp_path / "code-ran").exists()
-
-
 def test_a_platform_that_is_still_at_work_when_the_next_process_looks_gets_no_second_post(here: Town) -> None:
     """The request was under way when the process was killed; it takes effect only after the next one has begun to look."""
     here.order("x", "latency", value=8)
@@ -109,26 +63,3 @@ def test_a_restart_finds_an_unknown_outcome_as_it_was(here: Town) -> None:
     assert [d["state"] for d in before["deliveries"]] == [d["state"] for d in after["deliveries"]]
     assert {d["destination"] for d in after["deliveries"] if d["state"] == "unknown"} == {"telegram"}
     assert at_rest(after)
-
-
-def _cut_off(here: Town, token: str) -> tuple[str, int]:
-    """Kills the server in the middle of a broadcast; gives the announcement and how long the log was."""
-    for platform in ("x", "reddit", "telegram", "discord"):
-        here.order(platform, "latency", value=0.3)
-    announcement = here.announce(token)["id"]
-    asked = len(here.stage.state()["log"]["reddit"])
-    sending = here.second_signature(announcement)()
-    wait_for(lambda: len(here.stage.state()["log"]["reddit"]) > asked, 10, "the pointers under way")
-    here.kill()
-    sending.join()
-    return announcement, len(here.log())
-
-
-def _pickled(proof: Path) -> str:
-    """What writes that file when it is unpickled."""
-
-    class Poison:
-        def __reduce__(self) -> tuple[object, tuple[str, ...]]:
-            return Path.touch, (proof,)  # type: ignore[return-value]
-
-    return base64.b64encode(pickle.dumps(Poison())).decode()

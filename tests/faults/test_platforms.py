@@ -17,11 +17,15 @@ from tests.faults.harness import Town, at_rest, copies, judge, town, wait_for
 POINTERS = {"reddit": ["reddit"], "telegram": ["telegram"], "discord": ["discord", "discord-webhook"], "smtp": ["team"]}
 """Which destinations a stand-in serves."""
 
+DESTINATIONS = {"primary": ["x"], "bot": ["x", "discord"], "pointers": ["x", "reddit", "telegram", "discord-webhook", "team"]}
+"""What each announcement of the lost answers goes to."""
+
 LOSES_THE_ANSWER = {"cut-after": 1, "junk": 1, "truncated": 1, "drip": 1, "cut-before": 0, "500": 0, "502-html": 0, "hang": 1}
 """Faults that leave the outcome unknown, and whether the post is there."""
 
 MAIL_LOSES_THE_ANSWER = {"cut-after": 1, "hang": 1}
-LOOKS = {"x", "reddit", "discord"}
+NO_FALLBACK = ["x", "reddit", "discord", "discord-webhook", "team"]
+LOOKS, HAS_A_KEY = {"x", "reddit"}, {"discord"}
 SECONDS_A_BYTE = {"x": 1.0, "reddit": 0.01, "telegram": 1.0, "discord": 1.0}
 """Of a drip. The whole answer comes too late but from Reddit, where one request waits for the one before."""
 
@@ -52,19 +56,14 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 @pytest.fixture(scope="module")
 def lost(here: Town) -> dict[tuple[str, str], Played]:
-    """All faults that lose the answer, on the primary and on the pointers, by fault and `primary` or `pointers`."""
-    played = [(fault, where) for fault in LOSES_THE_ANSWER for where in ("pointers", "primary")]
-    started = {
-        (fault, where): announced(here, f"{where}-{fault}", **({"destinations": ["x"]} if where == "primary" else {}))
-        for fault, where in played
-    }
+    """All faults that lose the answer, on the primary, the pointers, and Discord's bot, which sends again at once; by fault and where."""
+    played = [(fault, where) for fault in LOSES_THE_ANSWER for where in ("pointers", "primary", "bot")]
+    started = {(fault, where): announced(here, f"{where}-{fault}", destinations=DESTINATIONS[where]) for fault, where in played}
     await_mails(here, started.values())
     for fault, where in played:
-        hit = (
-            {"x": 1}
-            if where == "primary"
-            else {s: len(names) for s, names in POINTERS.items() if s != "smtp" or fault in MAIL_LOSES_THE_ANSWER}
-        )
+        hit = {"primary": {"x": 1}, "bot": {"discord": 1}}.get(where) or {
+            stand_in: 1 for stand_in in POINTERS if stand_in != "smtp" or fault in MAIL_LOSES_THE_ANSWER
+        }
         for stand_in, count in hit.items():
             here.order(stand_in, fault, count=count, **({"value": SECONDS_A_BYTE[stand_in]} if fault == "drip" else {}))
         here.desk.approve_by_both(started[fault, where]["id"])
@@ -110,8 +109,7 @@ def await_hits(here: Town, hit: dict[str, int], fault: str) -> None:
 CASES = [
     pytest.param(fault, where, name, id=f"{name}-{fault}")
     for fault in LOSES_THE_ANSWER
-    for where, names in (("primary", ["x"]), ("pointers", ["reddit", "telegram", "discord", "discord-webhook", "team"]))
-    for name in names
+    for where, name in (("primary", "x"), ("bot", "discord"), *(("pointers", name) for name in DESTINATIONS["pointers"][1:]))
     if name != "team" or fault in MAIL_LOSES_THE_ANSWER
 ]
 
@@ -127,18 +125,22 @@ def test_a_lost_answer_is_found_by_looking_else_a_person_is_asked(
         assert played.attempts(name) == (["posted"] if there else ["not_sent", "posted"])
         assert played.copies(name) == 1
         assert delivery["permalink"]
+    elif name in HAS_A_KEY:
+        assert delivery["state"] == "posted", delivery["problem"]
+        assert played.attempts(name) == ["not_sent", "posted"]  # sent again under its key
+        assert played.copies(name) == 1
     else:
         assert delivery["state"] == "unknown"
         assert played.attempts(name) == ["open"]
         assert played.copies(name) == there
-        assert "mark it as posted with its URL" in delivery["problem"]
+        assert "mark it as posted" in delivery["problem"]
         assert "retry it and say that you looked" in delivery["problem"]
 
 
 def test_then_people_look_and_everything_ends_once(here: Town, lost: dict[tuple[str, str], Played]) -> None:
     """`mark` where it is there, `retry` with `looked` where it is not."""
     for (fault, where), played in lost.items():
-        if where == "primary":
+        if where != "pointers":
             continue
         unknown = [d for d in played.shown["deliveries"] if d["state"] == "unknown"]
         refused = here.act(unknown[0], "retry")
@@ -199,13 +201,11 @@ def test_a_refused_pointer_is_shown_within_a_second_and_delays_no_other(here: To
 
 
 def test_a_primary_that_fails_keeps_every_pointer_planned_and_a_retry_completes_it(here: Town) -> None:
-    announcement = prepared(here, "primary-refused")
+    announcement = prepared(here, "primary-refused", destinations=NO_FALLBACK)
     here.order("x", "401")
     here.desk.approve_by_both(announcement)
     shown = here.await_(announcement)
-    assert {d["destination"]: d["state"] for d in shown["deliveries"]} == {"x": "failed"} | dict.fromkeys(
-        ["reddit", "telegram", "discord", "discord-webhook", "team"], "planned"
-    )
+    assert {d["destination"]: d["state"] for d in shown["deliveries"]} == {"x": "failed"} | dict.fromkeys(NO_FALLBACK[1:], "planned")
     assert not [
         post
         for stand_in in ("x", "reddit", "telegram", "discord")
@@ -219,15 +219,15 @@ def test_a_primary_that_fails_keeps_every_pointer_planned_and_a_retry_completes_
 
 
 def test_a_retry_of_a_planned_pointer_does_not_go_before_the_primary(here: Town) -> None:
-    announcement = prepared(here, "patience")
+    announcement = prepared(here, "patience", destinations=NO_FALLBACK)
     here.order("x", "401")
     here.desk.approve_by_both(announcement)
     shown = here.await_(announcement)
-    pointer = next(d for d in shown["deliveries"] if d["destination"] == "telegram")
+    pointer = next(d for d in shown["deliveries"] if d["destination"] == "reddit")
     assert here.act(pointer, "retry").status_code == 200
     shown = here.await_(announcement)
-    assert {d["destination"]: d["state"] for d in shown["deliveries"]}["telegram"] == "planned"
-    assert not [post for post in here.stage.state()["telegram"] if "patience" in post["text"]]
+    assert {d["destination"]: d["state"] for d in shown["deliveries"]}["reddit"] == "planned"
+    assert not [post for post in here.stage.state()["reddit"] if "patience" in post["text"]]
     assert at_rest(shown)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,6 +81,36 @@ class Desk:
         assert first.status_code == 200, first.text
         return self.decide(announcement, "second-reviewer")
 
+    def order(self, platform: str, fault: str, **more: Any) -> None:
+        """Orders a fault of a stand-in."""
+        body = {"platform": platform, "fault": fault} | more
+        httpx.post(f"{self.stage.stand_ins['main']}/faults", json=body, trust_env=False).raise_for_status()
+
+    def well(self) -> None:
+        """Takes back all faults."""
+        httpx.delete(f"{self.stage.stand_ins['main']}/faults", trust_env=False).raise_for_status()
+
+    def reads(self, announcement: str, until: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        """Its form once that is so."""
+        from app.rehearsal.play import _until
+
+        def there() -> dict[str, Any] | None:
+            shown = self.read(announcement)
+            return shown if until(shown) else None
+
+        shown: dict[str, Any] = _until(there, f"{announcement}: {what}")
+        return shown
+
+    def tocsin(self, *arguments: str, code: int = 0) -> str:
+        """What `tocsin` says, on both streams; it must have this exit code, and never shows a traceback."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+        environ = clean | {"TOCSIN_URL": self.stage.house.url, "TOCSIN_TOKEN": self.stage.house.token}
+        command = [sys.executable, "-m", "app.cli", *arguments]
+        done = subprocess.run(command, env=environ, input="", capture_output=True, text=True, timeout=90, check=False)
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
     def await_state(self, announcement: str, *states: str) -> dict[str, Any]:
         """Its final form once it is in one of the states."""
         from app.rehearsal.play import _until
@@ -87,3 +121,8 @@ class Desk:
 
         shown: dict[str, Any] = _until(there, f"{announcement} to be {' or '.join(states)}")
         return shown
+
+
+def delivery(shown: dict[str, Any], destination: str) -> dict[str, Any]:
+    """The one to that destination."""
+    return next(d for d in shown["deliveries"] if d["destination"] == destination)

@@ -17,17 +17,22 @@ import click
 import pytest
 import rfc8785
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli import announce, output, tocsin, words
+from app.cli import announce, output, signing, tocsin, words
 from app.cli.chain import Chain
 from app.cli.client import Client, route
 from app.cli.decide import _LINK, told
+from app.cli.destinations import held
 from app.cli.output import finding, lines, one_line, safe, span, when, width
+from app.cli.posts import said
 from app.cli.status import next_steps
 from app.cli.watch import event
-from app.domain.manifest import Manifest
+from app.domain.approval import Decision, Statement
+from app.domain.manifest import Manifest, digest
 from app.domain.roster import Roster
 from app.services.views import entry as shown
 from app.store.timeline import GENESIS, Entry
@@ -109,7 +114,7 @@ def test_no_cell_is_lost_in_a_narrow_terminal(rows: list[list[str]], room: int) 
 
 def given_words(**changes: Any) -> dict[str, Any]:
     """The options of a wording, nothing given but these."""
-    empty: dict[str, Any] = {"source": "", "text": None, "file": None, "author": None, "clear_banner": False}
+    empty: dict[str, Any] = {"source": "", "text": None, "file": None, "author": None, "correction": None, "clear_banner": False}
     return empty | dict.fromkeys(words.ANSWERS) | dict.fromkeys(("destinations", "texts", "overrides"), ()) | changes
 
 
@@ -123,7 +128,8 @@ def test_only_what_was_given_is_in_the_wording() -> None:
         "texts": {"x": "A=B"},
         "overrides": [{"rule": "placeholder", "reason": "It is meant."}],
     }
-    assert words.filled(words.wording(given_words(text="Now.", if_affected=""))) == {"text": "Now."}
+    assert words.filled(words.wording(given_words(text="Now.", if_affected="", correction=" "))) == {"text": "Now."}
+    assert words.wording(given_words(correction="We were wrong. "))["correction"] == "We were wrong."
 
 
 @pytest.mark.parametrize(
@@ -199,7 +205,55 @@ def test_events_are_told_in_sentences() -> None:
     assert event(row("delivery-posted", destination="x", permalink="https://x.example/1", part=1)) == "x: posted part 2 https://x.example/1"
     assert event(row("decision-reject", comment="No.")) == "first-reviewer rejected it: No."
     assert event(row("read-back-not_possible", destination="team", detail="")) == "team: read back, not possible."
+    left_out = row("delivery-skipped", destination="x", why="It posts of a giveaway.")
+    assert event(left_out) == "x: first-reviewer left it out. It posts of a giveaway."
+    led = row("fallback-leads", **{"from": "x", "to": "telegram", "state": "failed", "why": "It was refused."})
+    assert event(led) == "telegram carries the full text in place of x. It was refused."
+    assert event(row("posted-after-all", destination="x", problem="Look there.")) == "x: LOOK. Look there."
     assert event(row("something-new", colour="red\x1b")) == "something-new colour=red\\u001b"
+
+
+def form(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "parts": [{"text": text, "title": "", "standalone": ""}]}
+
+
+def test_what_a_delivery_says_follows_who_leads() -> None:
+    x = form("primary", "All of it.") | {"destination": "x", "otherwise": form("pointer", "Only there: {{permalink}}")}
+    telegram = form("pointer", "Look: {{permalink}}") | {"destination": "telegram", "otherwise": form("primary", "All of it, here.")}
+    announcement: dict[str, Any] = {"renderings": [x, telegram], "primaries": {"leads": "x"}}
+    there = {"destination": "x", "role": "primary", "permalink": "https://x.example/1"}
+    here = {"destination": "telegram", "role": "pointer", "permalink": None}
+    announcement["deliveries"] = [there, here]
+    assert [said(announcement, d)[0]["text"] for d in (there, here)] == ["All of it.", "Look: https://x.example/1"]
+    announcement["primaries"] = {"leads": "telegram"}
+    there, here = there | {"role": "pointer"}, here | {"role": "primary", "permalink": "https://t.example/1"}
+    announcement["deliveries"] = [there, here]
+    assert [said(announcement, d)[0]["text"] for d in (there, here)] == ["Only there: https://t.example/1", "All of it, here."]
+    announcement["deliveries"] = [there, here | {"permalink": None}]
+    assert said(announcement, there)[0]["text"] == "Only there: {{permalink}}", "nobody has posted yet"
+    assert said(announcement, there | {"destination": "y"}) == []
+
+
+def test_what_is_held_names_the_command_that_ends_it() -> None:
+    hold = {"destination": "x", "kind": "excluded", "why": "It posts\nof a giveaway.", "by": "first-reviewer"}
+    assert held(hold) == "x is excluded by first-reviewer: It posts of a giveaway.  (yours again: tocsin include x)"
+    assert held(hold | {"kind": "paused"}) == "x is paused: It posts of a giveaway.  (mended: tocsin resume x)"
+
+
+def test_an_older_manifest_is_signed_by_the_digest_of_its_own_bytes(manifest: Manifest, tmp_path: Path) -> None:
+    older = json.loads(manifest.to_bytes())
+    for entry in older["destinations"]:
+        del entry["resend_after"]
+    del older["fallback_after"], older["correction"]
+    raw = rfc8785.dumps(older)
+    request = {"manifest": raw.decode(), "digest": digest(raw), "nonce": "n" * 22}
+
+    read = signing.read(request)
+    assert digest(read.to_bytes()) != request["digest"], "its bytes are not those that we would write today"
+    private = tmp_path / "key"
+    private.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    signed = signing.approval(request, read, Decision.APPROVE, "first-reviewer", signing.signer(str(private)))
+    assert Statement.parse(signed.statement_bytes).digest == request["digest"]
 
 
 def test_a_finding_names_what_it_found() -> None:
@@ -439,7 +493,9 @@ def test_help_and_completion_load_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "app.cli"], capture_output=True, text=True, env=os.environ | words_given
     )
-    assert done.stdout.split() == [f"plain,{name}" for name in ("rehearse", "revise", "reject", "request-changes", "resolve", "retry")]
+    assert done.stdout.split() == [
+        f"plain,{name}" for name in ("rehearse", "revise", "reject", "request-changes", "resolve", "retry", "resume")
+    ]
     assert "app.cli.client" not in done.stderr
 
 

@@ -94,6 +94,31 @@ def test_a_drill_reaches_nothing_beyond_this_machine(tmp_path: Path) -> None:
     assert list(load(tmp_path, here, environment="drill")) == ["x-main"]
 
 
+def test_fallbacks_are_ordered_by_number_and_readable_by_everyone(tmp_path: Path) -> None:
+    found = load(tmp_path, X + TELEGRAM + "fallback = 1\n")
+    assert [found[id_].fallback for id_ in ("x-main", "telegram")] == [0, 1]
+    closed = TELEGRAM.replace("@example", "-1001700000001") + "fallback = 1\n"
+    assert "Destination telegram: a primary must be readable without login" in refusal(tmp_path, X + closed)
+    for wrong in ("-1", "true", '"first"', "1.5"):
+        assert "Destination telegram: fallback is a whole number" in refusal(tmp_path, X + TELEGRAM + f"fallback = {wrong}\n")
+
+
+def test_what_happens_where_nobody_can_tell_is_a_wish_of_pointers_with_a_time(tmp_path: Path) -> None:
+    def wish(text: str) -> tuple[str, int]:
+        found = load(tmp_path, X + TELEGRAM + text)["telegram"]
+        return found.on_unknown, found.resend_after
+
+    assert wish("") == ("ask", 0)
+    assert wish('on_unknown = "ask"\nresend_after = 300\n') == ("ask", 0)
+    assert wish('on_unknown = "resend"\n') == ("resend", 120)
+    assert wish('on_unknown = "resend"\nresend_after = 300\n') == ("resend", 300)
+    for wrong in ("29", "86401", "true", '"soon"'):
+        told = refusal(tmp_path, X + TELEGRAM + f'on_unknown = "resend"\nresend_after = {wrong}\n')
+        assert "resend_after is a number of seconds from 30 to 86400" in told
+    for wrong in (X + 'on_unknown = "resend"\n' + TELEGRAM, X + TELEGRAM + 'on_unknown = "send-again"\n'):
+        assert 'on_unknown is "ask" or, for a pointer alone, "resend"' in refusal(tmp_path, wrong)
+
+
 @pytest.mark.parametrize("text", ["", "not toml = [", "[[destinations]]\nid = 'x'\n", "destination = 3\n", "destination = ['x']\n"])
 def test_what_is_no_list_of_destinations(tmp_path: Path, text: str) -> None:
     assert refusal(tmp_path, text)

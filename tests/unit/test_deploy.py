@@ -275,11 +275,23 @@ def test_compose_is_closed(compose: dict[str, Any]) -> None:
 
 def test_whoever_stops_tocsin_waits_for_it(compose: dict[str, Any]) -> None:
     drains = inspect.signature(Worker.stop).parameters["seconds"].default
-    unit = (ROOT / "deploy/systemd/tocsin.service").read_text()
-    given = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M)
-    assert given
-    assert int(given[1]) > drains
-    assert int(compose["services"]["tocsin"]["stop_grace_period"].removesuffix("s")) > drains
+    for name in ("tocsin.service", "tocsin-worker@.service"):
+        given = re.search(r"^TimeoutStopSec=(\d+)$", (ROOT / "deploy/systemd" / name).read_text(), re.M)
+        assert given
+        assert int(given[1]) > drains
+    for service in ("tocsin", "worker"):
+        assert int(compose["services"][service]["stop_grace_period"].removesuffix("s")) > drains
+
+
+def test_a_worker_has_all_that_the_server_has_and_no_port(compose: dict[str, Any]) -> None:
+    server, worker = compose["services"]["tocsin"], compose["services"]["worker"]
+    assert "ports" not in worker
+    assert worker["command"] == ["worker"]
+    shared = [{name: of[name] for name in of if name not in {"ports", "command", "healthcheck"}} for of in (server, worker)]
+    assert shared[0] == shared[1]
+    units = [(ROOT / "deploy/systemd" / name).read_text() for name in ("tocsin.service", "tocsin-worker@.service")]
+    closed = [re.findall(r"^(?:[A-Z]\w*(?:Set|=yes)|Protect|Restrict|SystemCall|UMask|No)\S*=\S+.*$", unit, re.M) for unit in units]
+    assert closed[0] == closed[1], "closed as tightly"
 
 
 def test_the_image_takes_what_there_is_and_runs_without_rights() -> None:

@@ -85,7 +85,7 @@ def _common(post: Post) -> dict[str, Any]:
     return {
         "id": post.id,
         "name": f"{post.extra['kind']}_{post.id}",
-        "author": accounts.REDDIT["username"],
+        "author": post.extra.get("author", accounts.REDDIT["username"]),
         "author_fullname": f"t2_{accounts.REDDIT['account_id']}",
         "subreddit": accounts.REDDIT["subreddit"],
         "subreddit_id": f"t5_{accounts.REDDIT['subreddit_id']}",

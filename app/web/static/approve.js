@@ -4,8 +4,9 @@
 import { challenge, statement, tidyComment } from "./bytes.js";
 import { button, copyable, el, once, when } from "./dom.js";
 import { decisionDialog } from "./dialog.js";
+import { heldBack, refresh } from "./exclude.js";
 import { progress, sentence, watch } from "./progress.js";
-import { everythingElse, links, renderings } from "./renderings.js";
+import { correction, everythingElse, links, renderings } from "./renderings.js";
 import { Untrusted, examine, shortDigest, unanswered } from "./request.js";
 import { explain, sign, supported } from "./passkey.js";
 
@@ -34,7 +35,8 @@ function alerts(manifest) {
   const blocks = unanswered(request.findings, manifest.overrides);
   const excerpt = (text) => (text ? el("q", { dir: "auto" }, text) : null);
   const broken = request.broken_destinations ?? [];
-  if (!blocks.length && !manifest.overrides.length && !broken.length) return null;
+  const held = (request.held ?? []).filter(({ destination }) => manifest.destinations.some(({ id }) => id === destination));
+  if (!blocks.length && !manifest.overrides.length && !broken.length && !held.length) return "";
   return el("section.alerts", { "aria-label": "Read this first" },
     blocks.map((finding) => el("div.alert.block", {},
       el("p.alert-title", {}, `Blocked: ${finding.rule}`), el("p", { dir: "auto" }, finding.message), excerpt(finding.excerpt))),
@@ -43,8 +45,17 @@ function alerts(manifest) {
       request.findings.filter(({ rule, severity }) => rule === override.rule && severity === "block").map(({ message }) => el("p", { dir: "auto" }, message)),
       excerpt(override.excerpt),
       el("p", { dir: "auto" }, el("strong", {}, "The reason that you sign: "), override.reason))),
+    held.map((hold) => el("div.alert", {},
+      el("p.alert-title", {}, "Nothing is sent to ", el("span", { dir: "auto" }, hold.destination)), el("p", { dir: "auto" }, heldBack(hold)), instead(hold, held, manifest))),
     broken.map(({ destination, detail }) => el("div.alert", {},
       el("p.alert-title", {}, "Out of order: ", el("span", { dir: "auto" }, destination)), el("p", { dir: "auto" }, detail))));
+}
+
+/** Who carries the full text where the one that was to is left out before it posted. */
+function instead({ destination, kind }, held, manifest) {
+  if (kind !== "excluded" || destination !== manifest.primaries[0] || request.deliveries?.length) return null;
+  const next = manifest.primaries.find((id) => !held.some((hold) => hold.destination === id));
+  return el("p", {}, next ? `${next} carries the full text in its place.` : "Nobody is left to carry the full text: pointers cannot go out.");
 }
 
 function heading(manifest) {
@@ -192,7 +203,10 @@ async function start() {
   const standing = el("div.standing", { "aria-live": "polite" }, progress(request, manifest));
   const decision = el("div.decision");
   const outlook = el("span");
+  const above = el("div.above", {}, alerts(manifest));
   const moved = () => {
+    above.replaceChildren(alerts(manifest));
+    refresh();
     standing.replaceChildren(progress(request, manifest));
     outlook.textContent = sentence(request, manifest);
   };
@@ -212,8 +226,8 @@ async function start() {
   const choose = () => (supported() && request.passkeys.length ? actions(manifest, approve, finish) : noPasskey());
   decision.append(request.usable ? choose() : closed());
   page.replaceChildren(
-    el("div.reading", {}, alerts(manifest), heading(manifest), standing, remarks(), renderings(manifest), links(manifest),
-      everythingElse(manifest, request), decision.querySelector(".primary") ? terminalHelp() : null),
+    el("div.reading", {}, above, heading(manifest), standing, remarks(), renderings(manifest, { request, moved }), correction(manifest),
+      links(manifest), everythingElse(manifest, request), decision.querySelector(".primary") ? terminalHelp() : null),
     decision);
 }
 

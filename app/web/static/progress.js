@@ -3,6 +3,8 @@
 import { el, when } from "./dom.js";
 import { platform } from "./renderings.js";
 
+const entryOf = (manifest, id) => manifest.destinations.find((entry) => entry.id === id);
+
 const DECISIONS = { approve: "approved", reject: "rejected", "request-changes": "asked for changes" };
 const DELIVERY = {
   planned: "waiting", sending: "sending…", posted: "posted", failed: "not posted: someone has to act", unknown: "perhaps posted: someone has to look",
@@ -37,14 +39,25 @@ export function progress(request, manifest) {
       ? el("ul.people", {}, request.approvals.map(({ person, decision, key, at }) => el("li", { "data-decision": decision },
         el("strong", { dir: "auto" }, person), ` ${DECISIONS[decision] ?? decision}`, el("span.soft", {}, ` by ${key === "ssh" ? "SSH key" : key}, `, when(at)))))
       : null,
+    posts.length ? leading(request, manifest) : null,
     posts.length ? el("ul.deliveries", {}, posts.map((post) => delivery(post, manifest))) : null);
 }
 
-function delivery({ destination, state, permalink, detail }, manifest) {
-  const entry = manifest.destinations.find(({ id }) => id === destination);
+/** Said only where it is not the planned one that carries the full text. */
+function leading({ leads }, manifest) {
+  const [first] = manifest.primaries;
+  if (!leads || leads === first) return null;
+  return el("p.leads", {}, el("strong", {}, platform(entryOf(manifest, leads))), el("span.soft", {}, ` ${leads}`),
+    ` carries the full text in place of ${platform(entryOf(manifest, first))}, and everyone else points there.`);
+}
+
+function delivery({ destination, role, state, permalink, detail }, manifest) {
+  const entry = entryOf(manifest, destination);
+  const recast = role && manifest.destinations.every((planned) => planned.id !== destination || planned.role !== role);
+  const now = recast ? ` (${role === "pointer" ? "a pointer now" : "in full now"})` : "";
   const link = /^https?:\/\//.test(permalink ?? "") ? el("a", { href: permalink, rel: "noopener noreferrer", target: "_blank" }, "open the post") : null;
-  return el("li", { "data-state": state },
-    el("strong", {}, entry ? platform(entry) : destination), el("span.soft", {}, ` ${destination}`), ": ", DELIVERY[state] ?? state,
+  return el("li", { "data-state": state, "data-look": state === "posted" && Boolean(detail) },
+    el("strong", {}, entry ? platform(entry) : destination), el("span.soft", {}, ` ${destination}`), ": ", DELIVERY[state] ?? state, now,
     link ? [", ", link] : null, detail ? el("span.detail", { dir: "auto" }, ` ${detail}`) : null);
 }
 
@@ -64,10 +77,11 @@ export function watch(request, { moved, closed }) {
       if (!answer.ok) return;
       const fresh = await answer.json();
       if (mine !== round) return;
-      const { state, missing, approvals, deliveries, usable, why_not } = fresh;
-      const before = JSON.stringify([request.state, request.missing, request.approvals, request.deliveries]);
-      Object.assign(request, { state, missing, approvals, deliveries, usable, why_not });
-      if (JSON.stringify([state, missing, approvals, deliveries]) !== before) moved();
+      const known = () => JSON.stringify([request.state, request.missing, request.approvals, request.deliveries, request.held, request.leads]);
+      const before = known();
+      const { state, missing, approvals, deliveries, held, leads, usable, why_not } = fresh;
+      Object.assign(request, { state, missing, approvals, deliveries, held, leads, usable, why_not });
+      if (known() !== before) moved();
       if (!usable) closed();
     } catch {
       // the network is away: what is shown stays, and the next look tells more

@@ -2,31 +2,43 @@
 // Built only from the text that was hashed. What this page does not know by name it shows as it stands, rather than leave it out.
 
 import { copyable, el, when } from "./dom.js";
+import { account } from "./exclude.js";
 import { SLOT, linksOf, shown, warnings } from "./links.js";
 
 const PLATFORMS = {
   x: "X", reddit: "Reddit", telegram: "Telegram", discord: "Discord", discord_webhook: "Discord", slack: "Slack", mastodon: "Mastodon",
   bluesky: "Bluesky", email: "E-mail", banner: "Homepage banner", manual: "Posted by hand", matrix: "Matrix", nostr: "Nostr",
 };
-const ENTRY = ["id", "platform", "role", "account", "full", "pointer", "reply_to", "on_unknown"];
+const ENTRY = ["id", "platform", "role", "account", "full", "pointer", "reply_to", "on_unknown", "resend_after"];
 const PART = ["text", "title", "standalone"];
 
 export const platform = (entry) => PLATFORMS[entry?.platform] ?? entry?.platform ?? "the primary";
 
-const primaryOf = (manifest) => manifest.destinations.find(({ id, role }) => id === manifest.primaries[0] && role === "primary");
+/** Who may carry the full text, in the signed order. */
+const mayLead = (manifest) => manifest.primaries.map((id) => manifest.destinations.find((entry) => entry.id === id && entry.full));
+const named = (entries, and) => new Intl.ListFormat("en-GB", { type: and }).format(entries.map((entry) => platform(entry)));
+const inTime = (manifest) => (manifest.fallback_after ? `within ${manifest.fallback_after} seconds` : "in time");
 
-const sections = (primary) => [
-  ["primary", `In full on ${platform(primary)}`, ""],
+/** What becomes of the full text where the primary fails, in one sentence; "" where nobody could take over. */
+function takingOver(manifest) {
+  const [first, ...others] = mayLead(manifest);
+  if (!others.length) return "";
+  const then = others.map((entry) => `${platform(entry)} (${entry?.id})`).join(", then ");
+  return `If ${platform(first)} refuses it, is left out, or has not posted ${inTime(manifest)}: ${then}. Everyone else then points there.`;
+}
+
+const sections = (manifest, primary) => [
+  ["primary", `In full on ${platform(primary)}`, takingOver(manifest)],
   ["partner", "Told first, in private", "These people read it before anyone else."],
-  ["pointer", "Pointers", `Sent as soon as the post on ${platform(primary)} exists.`],
+  ["pointer", "Pointers", `Sent as soon as the post on ${platform(primary)}${manifest.primaries.length > 1 ? " or its fallback" : ""} exists.`],
   ["banner", "On your homepage", ""],
   ["internal", "For your own team", ""],
 ];
 
 /** The sections with every rendering, destinations with exactly the same words in one card. */
-export function renderings(manifest) {
-  const primary = primaryOf(manifest);
-  const known = sections(primary);
+export function renderings(manifest, standing) {
+  const [primary] = mayLead(manifest);
+  const known = sections(manifest, primary);
   const read = new Map(); // words that stand on the page already -> where
   const others = manifest.destinations.filter(({ role }) => !known.some(([name]) => name === role)).map(({ role }) => [role, role, ""]);
   return [...known, ...new Map(others.map((other) => [other[0], other])).values()].map(([role, heading, note]) => {
@@ -35,7 +47,7 @@ export function renderings(manifest) {
     return el("section.renderings", { "aria-labelledby": `role-${role}` },
       el("h2", { id: `role-${role}` }, heading),
       note ? el("p.soft", {}, note) : null,
-      grouped(entries).map((group) => card(group, primary, read)));
+      grouped(entries).map((group) => card(group, manifest, standing, read)));
   });
 }
 
@@ -49,20 +61,31 @@ function grouped(entries) {
   return [...groups.values()];
 }
 
-function card(group, primary, read) {
+/** When the other form is sent, and to whom it then points. */
+function otherwise(entry, manifest) {
+  const order = mayLead(manifest);
+  const before = order.slice(0, Math.max(order.findIndex((one) => one?.id === entry.id), 1));
+  const others = order.filter((one) => one?.id !== entry.id);
+  return entry.role === "pointer"
+    ? [`Only if ${named(before, "conjunction")} cannot be posted ${inTime(manifest)}, it carries the full text:`, named(before, "disjunction")]
+    : [`Only if ${named(others, "disjunction")} carries the full text in its place, it points there:`, named(others, "disjunction")];
+}
+
+function card(group, manifest, standing, read) {
   const [entry] = group;
+  const [primary] = mayLead(manifest);
   const planned = entry.role === "pointer" ? "pointer" : "full";
   const other = planned === "full" ? "pointer" : "full";
-  const words = (form) => thread(form, `link to the post on ${platform(primary)}`, read, entry);
-  const condition = other === "full"
-    ? `Only if ${platform(primary)} cannot be posted, this is the primary and says in full:`
-    : "Only if another destination becomes the primary:";
+  const words = (form, place, seen) => thread(form, `link to the post on ${place}`, seen, entry);
+  const [condition, place] = entry[other] ? otherwise(entry, manifest) : ["", ""];
   return el(`article.card.${entry.role}`, {},
     el("header.where", {},
       el("h3", {}, group.length > 1 ? `${platform(entry)}: ${group.length} times these exact words` : platform(entry)),
-      el("ul.accounts", {}, group.map(({ id, account }) => el("li", {}, el("span", {}, id), " ", el("span.soft", {}, account))))),
-    entry[planned] ? words(entry[planned]) : el("p.alert", {}, "There is no text for this destination."),
-    entry[other] ? el("div.only-if", {}, el("p.condition", {}, condition), words(entry[other])) : null,
+      el("ul.accounts", {}, group.map((one) => account(one, manifest, standing)))),
+    entry[planned] ? words(entry[planned], platform(primary), read) : el("p.alert", {}, "There is no text for this destination."),
+    other === "full" && entry.full ? el("div.only-if", {}, el("p.condition", {}, condition), words(entry.full, place, read)) : null,
+    // The pointer of one that is to lead is read where the pointers are, nearly always word for word; so it is folded up here.
+    other === "pointer" && entry.pointer ? el("details.same", {}, el("summary", {}, condition), words(entry.pointer, place, new Map())) : null,
     smallPrint(entry));
 }
 
@@ -99,9 +122,25 @@ function alone({ text, standalone }) {
 }
 
 function smallPrint(entry) {
-  const unknown = entry.on_unknown === "ask" ? null : el("li", {}, `If it stays unknown whether it was posted: ${entry.on_unknown}`);
+  const unknown = unsure(entry);
   const reply = entry.reply_to ? el("li", {}, "A reply to ", entry.reply_to.permalink || entry.reply_to.remote_id || JSON.stringify(entry.reply_to)) : null;
   return [unknown || reply ? el("ul.small-print", {}, reply, unknown) : null, rest(entry, ENTRY)];
+}
+
+/** What is done where nobody can tell whether a post went out; a person being asked needs no words. */
+function unsure({ on_unknown: wish, resend_after: after }) {
+  if (wish === "ask" && !after) return null;
+  if (wish === "resend" && after) return el("li", {}, `If nobody can tell whether it was posted: sent again after ${after} seconds. It may then stand there twice.`);
+  return el("li", {}, `If nobody can tell whether it was posted: ${wish}${after === undefined ? "" : `, ${after}`}`);
+}
+
+/** The words that wait for the day on which all of this turns out to be wrong. */
+export function correction(manifest) {
+  if (!manifest.correction) return null;
+  return el("section.renderings", { "aria-labelledby": "correction" },
+    el("h2", { id: "correction" }, "Should it turn out to be wrong"),
+    el("p.soft", {}, "Not sent now. It waits, and goes out as a reply to all of this only when two people have signed that too."),
+    el("article.card", {}, el("div.post", {}, el("p.said", { dir: "auto" }, shown(manifest.correction, SLOT)))));
 }
 
 /** Signed fields that this page does not know: shown as they stand. */
@@ -112,7 +151,8 @@ function rest(object, known) {
 
 function textsOf(manifest) {
   const forms = manifest.destinations.flatMap(({ full, pointer }) => [full, pointer]).filter(Boolean);
-  return forms.flatMap(({ parts }) => parts.flatMap(({ text, title, standalone }) => [text, title ?? "", standalone ?? ""]));
+  const posts = forms.flatMap(({ parts }) => parts.flatMap(({ text, title, standalone }) => [text, title ?? "", standalone ?? ""]));
+  return manifest.correction ? [...posts, manifest.correction] : posts;
 }
 
 /** Every link of every rendering, and where it really leads. */
@@ -136,11 +176,11 @@ export function links(manifest) {
 const ANSWERS = { affected: "Who is affected", if_affected: "What they do now", if_not_affected: "What everyone else does" };
 const LABELS = {
   kind: "Kind", environment: "Environment", announcement: "Announcement", revision: "Revision", author: "Author", submitted_by: "Submitted by",
-  primaries: "Primary, then its fallbacks", not_before: "Not before", not_after: "Not after", banner_until: "Banner until",
-  roster_version: "Roster version", created_at: "Written", text: "The text that all of this was made from", format: "Format",
+  primaries: "Primary, then its fallbacks", fallback_after: "Seconds until the next fallback takes over", not_before: "Not before", not_after: "Not after", banner_until: "Banner until",
+  correction: "Correction, written in advance", roster_version: "Roster version", created_at: "Written", text: "The text that all of this was made from", format: "Format",
 };
 const TIMES = ["not_before", "not_after", "banner_until", "created_at"];
-const SHOWN_ABOVE = ["destinations", "overrides", "answers", "incident"];
+const SHOWN_ABOVE = ["destinations", "overrides", "answers", "incident"]; // an empty correction is told among the others
 
 /** Everything else under the signature, to the last byte. */
 export function everythingElse(manifest, request) {
@@ -150,7 +190,7 @@ export function everythingElse(manifest, request) {
     if (Array.isArray(value) && value.every((item) => typeof item === "string")) return shown(value.join(", "), SLOT);
     return shown(typeof value === "string" ? value : JSON.stringify(value, null, 1), SLOT);
   };
-  const own = Object.keys(manifest).filter((key) => !SHOWN_ABOVE.includes(key));
+  const own = Object.keys(manifest).filter((key) => !SHOWN_ABOVE.includes(key) && !(key === "correction" && manifest.correction));
   return el("details.card.more", {},
     el("summary", {}, "Everything else that you sign"),
     el("dl", {},

@@ -1,0 +1,159 @@
+"""From the second approval to the last of N pointers, at 100 ms an answer, with other senders of the same posts in the same run.
+
+Each round sends once with every sender, one after another, to the same far end, each over connections of its own that were not open
+before. Tocsin's clock begins as the second approval leaves the client and holds all that follows: its verification, the primary's
+round trip, the pointers. `last_answered` is the far end's record, `durable` is when the last receipt was on disk.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.bench import peers, receipts
+from tests.bench.houses import Wide, wide
+from tests.bench.measures import Seen, exponent, fsync_ms, spread
+from tests.bench.page import table
+
+LATENCY = 0.1
+POINTERS_OF_FIFTY = 49
+APPRISE_UP_TO = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Seconds since the second approval left the client, and CPU seconds of the server until `durable`."""
+
+    approval_answered: float
+    primary_asked: float
+    first_asked: float
+    last_asked: float
+    last_answered: float
+    durable: float
+    cpu_seconds: float
+
+
+def send(here: Wide, token: str, around: AbstractContextManager[object] | None = None) -> tuple[Sent, str]:
+    """One broadcast, its posts counted by the far end, and one pointer's text as it was posted. `around` is entered while it goes out."""
+    accepted = here.announce(token)
+    signature = here.second_signature(accepted["id"])
+    here.far.quiet()
+    here.far.ask("forget")
+    assert here.server is not None
+    with receipts.reader(here.folder / "data", here.database_url) as done, around or nullcontext():
+        before, at = Seen.of(here.server.pid), time.time()
+        signature().join()
+        answered = time.time()
+        durable = receipts.all_there_at(done, accepted["digest"], 0.005 if here.pointers <= 1000 else 0.05)
+        after = Seen.of(here.server.pid)
+    here.await_end(accepted["id"])
+    posts = here.far.ask("record")["asked"]["post"]
+    assert sorted(post[0] for post in posts) == list(range(here.pointers)), "not each webhook has exactly one post"
+    primary = min(entry["at"] for entry in here.stage.state()["log"]["x"] if entry["at"] > at and entry["method"] == "POST")
+    sent = Sent(
+        approval_answered=answered - at,
+        primary_asked=primary - at,
+        first_asked=min(came for _, came, _ in posts) - at,
+        last_asked=max(came for _, came, _ in posts) - at,
+        last_answered=max(gone for _, _, gone in posts) - at,
+        durable=durable - at,
+        cpu_seconds=after.cpu_seconds - before.cpu_seconds,
+    )
+    return sent, _text_of_a_pointer(accepted)
+
+
+def _text_of_a_pointer(accepted: dict[str, Any]) -> str:
+    part: str = next(r for r in accepted["renderings"] if r["role"] == "pointer")["parts"][0]["text"]
+    return part.replace("{{permalink}}", "http://127.0.0.1:40000/tocsin/status/1234567890123456789")
+
+
+@functools.cache
+def compared(pointers: int, rounds: int, others: tuple[str, ...]) -> dict[str, Any]:
+    """Spreads of each sender's seconds, the server's memory, and the fsync of the same disk in the same run."""
+    sent: list[Sent] = []
+    taken: dict[str, list[peers.Taken]] = {peer: [] for peer in others}
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder, wide(Path(folder), pointers, LATENCY) as here:
+        assert here.server is not None
+        started = Seen.of(here.server.pid)
+        send(here, f"warm-{os.getpid()}")
+        disk = fsync_ms(Path(folder))
+        for number in range(rounds):
+            one, text = send(here, f"fan-{os.getpid()}-{number}")
+            sent.append(one)
+            for peer in others:
+                here.far.quiet(0.5)
+                taken[peer].append(peers.seconds(peer, here.far.base_url, pointers, text))
+        ended = Seen.of(here.server.pid)
+    steps = {name: spread([asdict(one)[name] for one in sent]) for name in Sent.__slots__}
+    beside = {peer: spread([took for took, _ in of]) | {"cpu_seconds": spread([cpu for _, cpu in of])} for peer, of in taken.items()}
+    memory = {"as_it_started_mb": started.resident_mb, "peak_mb": ended.peak_mb}
+    return {"pointers": pointers, "tocsin": steps, "others": beside, "memory": memory, "fsync_ms": disk}
+
+
+def fifty(rounds: int) -> dict[str, Any]:
+    """The everyday case: 50 destinations, the primary among them, beside the least that it can take."""
+    told = compared(POINTERS_OF_FIFTY, rounds, ())
+    least = 2 * LATENCY + 2 * told["fsync_ms"]["median"] / 1000
+    last = told["tocsin"]["last_answered"]
+    return told | {"least_s": round(least, 4), "target_s": round(1.15 * least, 4), "p99_per_least": round(last["p99"] / least, 2)}
+
+
+def thousand(rounds: int, *, full: bool = False) -> dict[str, Any]:
+    """A thousand pointers beside bare aiohttp and Apprise; `full`: beside httpx's own pool too."""
+    told = compared(1000, rounds, ("aiohttp", "apprise", *(["httpx"] if full else [])))
+    durable, others = told["tocsin"]["durable"]["median"], told["others"]
+    ratios = {"per_bare_aiohttp": durable / others["aiohttp"]["median"], "apprise_per_tocsin": others["apprise"]["median"] / durable}
+    return told | {name: round(value, 2) for name, value in ratios.items()}
+
+
+def scale(rounds: int, sizes: Sequence[int], *, full: bool = False) -> dict[str, Any]:
+    """The same for each size. Apprise is asked up to a thousand, beyond which it takes minutes; 10,000 takes three rounds."""
+    told = {}
+    for size in sizes:
+        others = ("aiohttp", "apprise", *(["httpx"] if full and size == 1000 else [])) if size <= APPRISE_UP_TO else ("aiohttp",)
+        told[size] = compared(size, rounds if size <= APPRISE_UP_TO else min(rounds, 3), others)
+    durable = {size: one["tocsin"]["durable"]["median"] for size, one in told.items()}
+    bare = {size: one["others"]["aiohttp"]["median"] for size, one in told.items()}
+    each = {str(size): round(1000 * seconds / size, 3) for size, seconds in durable.items()}
+    return {
+        "sizes": {str(size): one for size, one in told.items()},
+        "ms_per_destination": each,
+        "exponent": exponent(durable),
+        "exponent_of_the_last_decade": exponent(dict(list(durable.items())[-2:])),
+        "exponent_of_bare_aiohttp": exponent(bare),
+    }
+
+
+def lines(told: dict[str, Any]) -> list[str]:
+    """As tables in Markdown: of `fifty`, `thousand` or `scale`."""
+    if "sizes" in told:
+        return _curve(told)
+    named = {name.replace("_", " "): of for name, of in told["tocsin"].items()}
+    named |= {f"{peer}, all answered": of for peer, of in told["others"].items()}
+    named |= {f"{peer}, its CPU seconds": of["cpu_seconds"] for peer, of in told["others"].items()}
+    keys = ("median", "min", "max", *(["p99"] if told["tocsin"]["durable"]["of"] >= 20 else []))
+    shown = table([f"{told['pointers']:,} pointers, s", *keys], [[name, *(f"{of[key]:.3f}" for key in keys)] for name, of in named.items()])
+    judged = ("least_s", "target_s", "p99_per_least", "per_bare_aiohttp", "apprise_per_tocsin")
+    facts: dict[str, float] = {name: told[name] for name in judged if name in told}
+    facts |= {"fsync_ms": told["fsync_ms"]["median"], "peak_mb": told["memory"]["peak_mb"], "rounds": told["tocsin"]["durable"]["of"]}
+    return [*shown, "", ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in facts.items())]
+
+
+def _curve(told: dict[str, Any]) -> list[str]:
+    head = ["N", "Tocsin: answered", "durable, s", "ms each", "CPU, s", "peak MB", "bare aiohttp, s", "its CPU, s", "Apprise, s"]
+    rows = []
+    for size, one in told["sizes"].items():
+        mine, bare, apprise = one["tocsin"], one["others"]["aiohttp"], one["others"].get("apprise")
+        spans = [f"{of['median']:.3f} ({of['min']:.3f} to {of['max']:.3f})" for of in (mine["last_answered"], mine["durable"], bare)]
+        each, peak = f"{told['ms_per_destination'][size]:g}", f"{one['memory']['peak_mb']:g}"
+        row = [f"{int(size):,}", *spans[:2], each, f"{mine['cpu_seconds']['median']:.2f}", peak, spans[2]]
+        rows.append([*row, f"{bare['cpu_seconds']['median']:.2f}", f"{apprise['median']:.2f}" if apprise else ""])
+    bends = ("exponent", "exponent_of_the_last_decade", "exponent_of_bare_aiohttp")
+    return [*table(head, rows), "", ", ".join(f"{name.replace('_', ' ')} {told[name]:g}" for name in bends)]

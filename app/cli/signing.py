@@ -110,9 +110,10 @@ def show(manifest: Manifest, request: dict[str, Any]) -> None:
         say(f"OVERRIDE {one_line(override.rule)}{words}: {one_line(override.reason)}", fg="red", bold=True)
     for found in findings:
         say(finding(found), fg="red" if found["severity"] == "block" else "yellow")
-    alike: dict[tuple[Rendering | None, Rendering | None, bool], list[Planned]] = {}
+    alike: dict[tuple[Rendering | None, Rendering | None, bool, str], list[Planned]] = {}
     for planned in manifest.destinations:
-        alike.setdefault((planned.full, planned.pointer, planned.role is Role.POINTER), []).append(planned)
+        leads = planned.id if planned.id in manifest.primaries else ""  # each has its own turn, so it stands alone
+        alike.setdefault((planned.full, planned.pointer, planned.role is Role.POINTER, leads), []).append(planned)
     for same in alike.values():
         _show_planned(same, manifest)
     if manifest.correction:

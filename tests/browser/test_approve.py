@@ -210,6 +210,14 @@ async def test_every_fallback_is_named_in_its_order(reviewer: Phone, server: Fak
     await reviewer.page.goto(server.link)
     await expect(reviewer.page.get_by_text("within 90 seconds: Reddit (subreddit), then Telegram (telegram).")).to_be_visible()
     await expect(reviewer.page.get_by_text("Only if X and Reddit cannot be posted within 90 seconds")).to_be_visible()
+    twin = replace(entries[2], id="telegram-two", account="-1001234567891")
+    changed = manifest(destinations=(*entries, twin), primaries=("x-main", "telegram", "telegram-two"))
+    server.request = request(changed, (passkey.credential_id,))
+    await reviewer.page.goto(server.link)
+    pointers = reviewer.page.get_by_role("region", name="Pointers")
+    await expect(pointers.locator("article", has_text="telegram-two")).to_contain_text("Only if X and Telegram cannot be posted")
+    told = reviewer.page.get_by_text("Only if Telegram (telegram) or Telegram (telegram-two) carries the full text in its place")
+    await expect(told).to_be_visible()
 
 
 async def test_a_manifest_from_before_fallbacks_and_corrections_is_shown_whole(

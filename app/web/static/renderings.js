@@ -16,7 +16,9 @@ export const platform = (entry) => PLATFORMS[entry?.platform] ?? entry?.platform
 
 /** Who may carry the full text, in the signed order. */
 const mayLead = (manifest) => manifest.primaries.map((id) => manifest.destinations.find((entry) => entry.id === id && entry.full));
-const named = (entries, and) => new Intl.ListFormat("en-GB", { type: and }).format(entries.map((entry) => platform(entry)));
+const twice = (entries, entry) => entries.filter((one) => platform(one) === platform(entry)).length > 1;
+const named = (entries, and) => new Intl.ListFormat("en-GB", { type: and }).format(
+  entries.map((entry) => (twice(entries, entry) ? `${platform(entry)} (${entry?.id})` : platform(entry))));
 const inTime = (manifest) => (manifest.fallback_after ? `within ${manifest.fallback_after} seconds` : "in time");
 
 /** What becomes of the full text where the primary fails, in one sentence; "" where nobody could take over. */
@@ -47,15 +49,16 @@ export function renderings(manifest, standing) {
     return el("section.renderings", { "aria-labelledby": `role-${role}` },
       el("h2", { id: `role-${role}` }, heading),
       note ? el("p.soft", {}, note) : null,
-      grouped(entries).map((group) => card(group, manifest, standing, read)));
+      grouped(entries, manifest.primaries).map((group) => card(group, manifest, standing, read)));
   });
 }
 
-function grouped(entries) {
+/** Those of the same words; who may lead stands alone, as each has its own turn. */
+function grouped(entries, primaries) {
   const groups = new Map();
   for (const entry of entries) {
     const { id, account, ...same } = entry;
-    const key = JSON.stringify(same);
+    const key = JSON.stringify([same, primaries.indexOf(id)]);
     groups.set(key, [...(groups.get(key) ?? []), entry]);
   }
   return [...groups.values()];

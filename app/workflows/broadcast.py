@@ -169,7 +169,8 @@ class Story:
         while self._tasks:
             tasks, self._tasks = self._tasks, set()
             await asyncio.wait(tasks)
-            for error in filter(None, (task.exception() for task in tasks if not task.cancelled())):
+            errors = [task.exception() for task in tasks if not task.cancelled()]  # each is looked at, or asyncio complains
+            for error in filter(None, errors):
                 if isinstance(error, NotApproved | NotOurs):
                     raise error
                 self._failed = True

@@ -342,7 +342,10 @@ async def another(desk: Desk, number: int, destination: str, platform: Scripted)
 
 async def kill(desk: Desk) -> Desk:
     """Ends all that runs, between two transactions, and gives the next process."""
+    pool: Any = desk.ctx.database.engine.pool
     async with desk.ctx.database._writing:
+        while pool.checkedout():  # noqa: ASYNC110 - a connection that is cut off in mid-query would be left open in this process
+            await asyncio.sleep(0)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

@@ -7,6 +7,7 @@ from them. Who leads is told in `test_lead.py`, and what a worker does with runs
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -245,6 +246,8 @@ async def test_a_run_whose_term_is_over_ends_at_once(furnish: Furnish) -> None:
     """Though one of its deliveries would rest for long: this worker may have to take the broadcast again."""
     busy, hanging = Scripted([NotSent("Busy.", 600)]), Scripted([Frozen(NotSent("Busy.", 0.1))])
     desk = await furnish(Scripted(), others=[("busy", busy, Role.POINTER), ("hanging", hanging, Role.POINTER)])
+    unheard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, told: unheard.append(told))
     running = asyncio.ensure_future(desk.run())
     await until(lambda: busy.requests and hanging.requests)
     await desk.await_state("planned", "busy")
@@ -254,6 +257,8 @@ async def test_a_run_whose_term_is_over_ends_at_once(furnish: Furnish) -> None:
     assert not running.done(), "nothing told it yet"
     await act.retry(desk.ctx, "de_1", "ops", looked=False)
     assert await asyncio.wait_for(running, 3) == "elsewhere"
+    gc.collect()
+    assert not unheard, "each task's error was looked at"
 
 
 async def test_one_that_was_buried_in_mid_run_takes_nothing_and_ends_nothing(furnish: Furnish) -> None:

@@ -29,7 +29,7 @@ from tests.faults.tracer import Call
 from tests.faults.tracing import kind, tracing
 from tests.support.cluster import cluster, fresh_database
 
-LONGEST = 10.0
+LONGEST = 20.0
 """Seconds in which a traced broadcast that nothing befalls has ended."""
 
 

@@ -20,6 +20,8 @@ from tests.faults.harness import Town, judge, town, wait_for
 from tests.faults.storm import Storm, storm
 from tests.support.cluster import program
 
+pytestmark = pytest.mark.timeout(300)  # real processes, and a machine that may be busy
+
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:

@@ -20,6 +20,8 @@ from tests.faults.tracing import tracing_process
 MOMENTS, SEED = 3, 3
 TELLS = """
 import os, sqlite3, sys
+
+pytestmark = pytest.mark.timeout(300)  # real processes, and a machine that may be busy
 told = sqlite3.connect(sys.argv[1], isolation_level=None)
 told.execute("PRAGMA synchronous=" + sys.argv[2])
 input()

@@ -12,6 +12,8 @@ import pytest
 
 from tests.faults.sweep import sweep
 
+pytestmark = pytest.mark.timeout(300)  # real processes, and a machine that may be busy
+
 POINTS = 3
 
 

@@ -16,6 +16,8 @@ from tests.faults.storm import ON_THE_WIRE, POSTS
 from tests.faults.test_platforms import HAS_A_KEY, LOOKS, POINTERS, Played, announced
 from tests.faults.world import wired_world
 
+pytestmark = pytest.mark.timeout(300)  # real processes, and a machine that may be busy
+
 Wired = tuple[Town, dict[str, Wire]]
 
 

@@ -14,6 +14,8 @@ export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt /et
 export UV_PROJECT_ENVIRONMENT := .venv
 export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Compiled modules are kept, whatever the environment says: a start takes 1.5 s with them and 8 s without.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: rehearse test check lint format bench chaos clean help
 

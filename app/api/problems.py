@@ -56,6 +56,12 @@ def install(app: FastAPI) -> None:
         detail = "The database cannot be written; perhaps its disk is full. Mend that and send the same request again."
         return problem(503, "Nothing was accepted.", detail, headers={"Retry-After": "5"})
 
+    @app.exception_handler(TimeoutError)
+    async def _silent(_request: Request, error: Exception) -> Response:
+        log.error("database-silent", problem=str(error))
+        detail = "Whether it was accepted is not known. Send the same request again, with the same Idempotency-Key."
+        return problem(503, "The database does not answer.", detail, headers={"Retry-After": "5"})
+
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> Response:
         return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))

@@ -1,7 +1,8 @@
 """How many posts a platform lets through, kept in one place for all workers: a bucket is a virtual schedule (GCRA, ITU-T I.371).
 
-Whoever wants to post books the next free moment and waits for it; so nobody asks twice, and nobody pushes in. A moment that is
-booked and not used is lost. Where the platform itself says to wait, the bucket is closed for so long. Times are the database's.
+Whoever wants to post books the next free moment and waits for it; so nobody asks twice, and nobody pushes in. A burst of `posts` goes
+at once, then one each `seconds / posts`: at most `2 * posts - 1` in any `seconds`. A moment that is booked and not used is lost. Where
+the platform itself says to wait, the bucket is closed for so long. Times are the database's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Limits, Pace
 from app.store.tables import budgets
+
+_NOW = 0.001
+"""Seconds that are none: floats of the size of Unix time are exact to a microsecond at best."""
 
 
 async def clock(tx: AsyncConnection) -> float:
@@ -38,7 +42,7 @@ async def book(tx: AsyncConnection, wanted: Sequence[Sequence[Pace]]) -> list[fl
         moment = max([now, *(_moment(pace, booked[_name(pace)]) for pace in paces)])
         for pace in paces:
             booked[_name(pace)] = max(booked[_name(pace)], moment) + pace.seconds / pace.posts
-        waits.append(moment - now)
+        waits.append(moment - now if moment - now > _NOW else 0.0)
     values = [{"of": bucket, "to": to} for bucket, to in booked.items()]
     await tx.execute(update(budgets).where(budgets.c.bucket == bindparam("of")).values(booked_to=bindparam("to")), values)
     return waits

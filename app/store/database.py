@@ -29,13 +29,16 @@ Bulk = Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[T | Except
 
 BUSY_TIMEOUT_MS = 15_000
 _CHANNEL = "tocsin"
+SILENCE = 20.0
+"""Seconds after which a server is given up that neither answers nor is seen to be away, with the transaction that waits for it."""
+
 MISSED = "*"
 """What `on_signal` hears, in place of an announcement, once signals of other processes may have been missed."""
 
 TOGETHER = 200
 """How many share a transaction at most."""
 
-UNUSABLE = (OperationalError, InterfaceError)
+UNUSABLE = (OperationalError, InterfaceError, TimeoutError)
 """What says that the database cannot be written now (locked, full, gone), not that the work was wrong."""
 
 
@@ -64,7 +67,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.sqlite = url.startswith("sqlite")
-        self.engine: AsyncEngine = create_async_engine(url) if self.sqlite else create_async_engine(url, pool_size=10, pool_pre_ping=True)
+        self.engine: AsyncEngine = create_async_engine(url) if self.sqlite else _on_postgres(url)
+        self._patience = None if self.sqlite else SILENCE
         self._writing = asyncio.Lock()
         self._changed = asyncio.Condition()
         self.writes = 0  # of this process; what was read may be kept until it changes
@@ -77,8 +81,8 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for queries."""
-        async with self.engine.connect() as connection:
+        """A connection for queries. Raises `TimeoutError` where a server falls silent meanwhile."""
+        async with asyncio.timeout(self._patience), self.engine.connect() as connection:
             yield connection
 
     @asynccontextmanager
@@ -91,7 +95,7 @@ class Database:
                 await timeline.write(connection)
                 await connection.exec_driver_sql("COMMIT")
         else:
-            async with self.engine.begin() as connection:
+            async with asyncio.timeout(self._patience), self.engine.begin() as connection:
                 yield connection
                 await timeline.write(connection)
         if quiet:
@@ -190,6 +194,12 @@ class Database:
         if self._committing is not None:
             await asyncio.wait({self._committing})
         await self.engine.dispose()
+
+
+def _on_postgres(url: str) -> AsyncEngine:
+    """A server that fell silent is given up after some ten seconds, by the kernel or by `SILENCE`, and not after a quarter of an hour."""
+    silence = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 8000}
+    return create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args=silence)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -43,7 +43,8 @@ async def put(tx: AsyncConnection, hold: Hold) -> bool:
     """Holds a destination; whether that is new."""
     insert = on_postgres if tx.dialect.name == "postgresql" else on_sqlite  # two workers may be refused at the same moment
     values = {"destination": hold.destination, "kind": hold.kind, "why": hold.why, "by": hold.by, "at": hold.at}
-    return bool((await tx.execute(insert(holds).values(values).on_conflict_do_nothing())).rowcount)
+    new = insert(holds).values(values).on_conflict_do_nothing().returning(holds.c.destination)
+    return (await tx.execute(new)).first() is not None
 
 
 async def lift(tx: AsyncConnection, destination: str, kind: Kind) -> bool:

@@ -107,6 +107,7 @@ announcements = Table(
     Column("not_after", Moment),
     Column("approved_at", Moment),
     Column("finished_at", Moment),
+    Index("ix_announcements_closing", "state", "not_after"),
 )
 
 revisions = Table(
@@ -223,6 +224,8 @@ follow_ups = Table(
     Column("state", String(20), nullable=False, index=True),
     Column("announcement", String(40)),
     UniqueConstraint("incident", "kind"),
+    Index("ix_follow_ups_opening", "state", "opens"),
+    Index("ix_follow_ups_closing", "state", "closes"),
 )
 
 timeline = Table(

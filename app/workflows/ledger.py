@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import structlog
@@ -132,16 +132,25 @@ class Ledger:
 
     async def open(self, ask: Ask) -> Opening:
         """Opens an attempt if nothing stands against it; `NotOurs` where the term is over."""
+        begun = datetime.now(UTC)
         try:
             return Opening(await self._written(self._open_all, ask), ours=True)
         except Wait as wait:
             return Opening(ask.row, wait=wait.seconds, booked=wait.booked)
         except Overtaken:
-            return Opening(await self.fresh(ask.row.id))
+            return await self._opened_after_all(ask.row, begun)
         except PostedAlready as error:
             return Opening(await self.settle(ask.row, Outcome(Event.REFUSED, str(error))))
         except Stopped as stop:
             return Opening(await self.settle(ask.row, Outcome(stop.event, str(stop))))
+
+    async def _opened_after_all(self, row: DeliveryRow, begun: datetime) -> Opening:
+        """A commit whose answer was lost may have opened it, and nothing was sent since; else somebody else did."""
+        async with self.ctx.database.read() as tx:
+            fresh, attempt = await deliveries.get(tx, row.id), await deliveries.open_attempt(tx, row.id)
+        assert fresh is not None
+        just_now = attempt is not None and attempt.runner == self.lease.worker and attempt.started_at >= begun
+        return Opening(fresh, ours=fresh.state == DeliveryState.SENDING.value and just_now)
 
     async def settle(self, row: DeliveryRow, outcome: Outcome, bucket: str = "") -> DeliveryRow:
         """Records an outcome; where somebody else was faster, gives the delivery as they left it, and a receipt is not lost."""
@@ -264,7 +273,7 @@ class Ledger:
         try:
             return await self.ctx.database.commit_each(bulk, item)
         except UNUSABLE as error:
-            log.error("not-recorded-yet", what=_named(item), problem=str(error.orig))
+            log.error("not-recorded-yet", what=_named(item), problem=str(getattr(error, "orig", error)))
         retrying = AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5))
         return await retrying(self.ctx.database.commit_each, bulk, item)
 

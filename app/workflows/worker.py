@@ -112,7 +112,7 @@ class Worker:
             async with self.ctx.database.write() as tx:
                 await workers.bury(tx, self.ctx.runner)
         except UNUSABLE as error:
-            log.warning("not-signed-off", problem=str(error.orig))  # it will be seen to be dead
+            log.warning("not-signed-off", problem=str(getattr(error, "orig", error)))  # it will be seen to be dead
 
     async def _broadcast(self, announcement: str) -> None:
         ended = "failed"

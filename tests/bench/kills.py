@@ -23,9 +23,13 @@ import psycopg
 
 from tests.bench.houses import WORK, Wide, serving, wide
 from tests.bench.measures import Seen, spread
+from tests.bench.page import table
 from tests.faults.harness import wait_for
 
 POINTERS, KILLED_AT = 1000, 250
+Told = dict[str, float]
+"""Of one kill: seconds until the next process was `ready` (of a restart) and until work `resumed`; how many posts are `doubled`."""
+
 ON_ITS_WAY = 0.2
 """Seconds after a kill in which the far end may still read what the dead process had written to its sockets."""
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
@@ -38,12 +42,13 @@ def restarts(rounds: int) -> dict[str, Any]:
     return _summed(told)
 
 
-def _restart(here: Wide, token: str) -> tuple[float, list[Any]]:
+def _restart(here: Wide, token: str) -> Told:
     announcement = _under_way(here, token)
     killed = time.time()
     here.kill(signal.SIGKILL)
     here.start()
-    return _resumed(here, announcement, killed)
+    ready = time.time() - killed
+    return _resumed(here, announcement, killed) | {"ready": ready}
 
 
 def takeovers(rounds: int, server: str = POSTGRES) -> dict[str, Any]:
@@ -60,7 +65,7 @@ def takeovers(rounds: int, server: str = POSTGRES) -> dict[str, Any]:
     return _summed(told)
 
 
-def _takeover(here: Wide, worker: Popen[str], token: str) -> tuple[float, list[Any]]:
+def _takeover(here: Wide, worker: Popen[str], token: str) -> Told:
     assert here.server is not None
     announcement = _under_way(here, token)
     victim = max((here.server, worker), key=lambda process: Seen.of(process.pid).sockets)
@@ -85,9 +90,10 @@ def _under_way(here: Wide, token: str) -> str:
     return str(accepted["id"])
 
 
-def _resumed(here: Wide, announcement: str, killed: float) -> tuple[float, list[Any]]:
+def _resumed(here: Wide, announcement: str, killed: float) -> Told:
     here.await_end(announcement, "sent", "incomplete")
-    return _first_after(here, killed) - killed, here.far.ask("record")["asked"]["post"]
+    counted = Counter(post[0] for post in here.far.ask("record")["asked"]["post"])
+    return {"resumed": _first_after(here, killed) - killed, "doubled": sum(times > 1 for times in counted.values())}
 
 
 def _first_after(here: Wide, killed: float) -> float:
@@ -99,9 +105,9 @@ def _first_after(here: Wide, killed: float) -> float:
     return wait_for(came, 120, "the first post after the kill")
 
 
-def _summed(told: list[tuple[float, list[Any]]]) -> dict[str, Any]:
-    doubled = sum(times > 1 for _, posts in told for times in Counter(post[0] for post in posts).values())
-    return {"pointers": POINTERS, "seconds": spread([seconds for seconds, _ in told]), "doubled": doubled}
+def _summed(told: list[Told]) -> dict[str, Any]:
+    seconds = {name: spread([one[name] for one in told]) for name in ("ready", "resumed") if name in told[0]}
+    return {"pointers": POINTERS, "doubled": int(sum(one["doubled"] for one in told))} | seconds
 
 
 @contextlib.contextmanager
@@ -116,9 +122,9 @@ def _database(server: str) -> Iterator[str]:
 
 
 def lines(told: dict[str, Any]) -> list[str]:
-    """As a sentence."""
-    took = told["seconds"]
-    spans = f"median {took['median']:.2f} s, {took['min']:.2f} to {took['max']:.2f} s, of {took['of']} kills"
-    return [
-        f"From the kill to the next post of another process: {spans}; posted twice: {told['doubled']} of {told['pointers'] * took['of']:,}."
-    ]
+    """As a table in Markdown."""
+    named = {"the next process is ready": told.get("ready"), "its first post": told["resumed"]}
+    rows = [[name, *(f"{of[key]:.2f}" for key in ("median", "min", "max"))] for name, of in named.items() if of]
+    kills = told["resumed"]["of"]
+    posts = f"{kills} kills, {kills * told['pointers']:,} posts, {told['doubled']} of them twice."
+    return [*table(["from the kill, s", "median", "min", "max"], rows), "", posts]

@@ -194,6 +194,15 @@ class Desk:
     crew: Crew = field(default_factory=Crew)
     stories: dict[str, Story] = field(default_factory=dict)
     running: set[asyncio.Task[str]] = field(default_factory=set)
+    signed: dict[str, Approved] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.signed[self.approved.digest] = self.approved
+
+    @property
+    def id(self) -> str:
+        """The announcement's."""
+        return self.approved.manifest.announcement
 
     def begin(self) -> asyncio.Task[str]:
         """Lets it run."""
@@ -203,9 +212,9 @@ class Desk:
 
     async def courier(self, permalink: str | None = "") -> Courier:
         """In a new term of this process; all others point to `permalink`."""
-        lease = Lease("an_1", self.ctx.runner)
+        lease = Lease(self.id, self.ctx.runner)
         async with self.ctx.database.write() as tx:
-            row = await store.announcement(tx, "an_1", lock=True)
+            row = await store.announcement(tx, self.id, lock=True)
             assert row is not None
             lease.term = await store.take(tx, row, self.ctx.runner, state="sending")
         courier = Courier(self.ctx, self.approved, lease, self.crew, row.leads)
@@ -225,7 +234,7 @@ class Desk:
                 story.nudge()
 
         self.ctx.database.on_signal = hears
-        return await broadcast.run(self.ctx, self.crew, "an_1", self.stories)
+        return await broadcast.run(self.ctx, self.crew, self.id, self.stories)
 
     async def rows(self) -> list[DeliveryRow]:
         async with self.ctx.database.read() as tx:
@@ -240,7 +249,7 @@ class Desk:
 
     async def announcement(self) -> AnnouncementRow:
         async with self.ctx.database.read() as tx:
-            row = await store.announcement(tx, "an_1")
+            row = await store.announcement(tx, self.id)
         assert row is not None
         return row
 
@@ -304,11 +313,31 @@ _RUNNERS = itertools.count(1)
 def trust(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes the signatures as verified, which have tests of their own."""
 
-    async def verified(_ctx: object, _tx: object, _digest: str) -> Approved:
-        return desk.approved
+    async def verified(_ctx: object, _tx: object, fingerprint: str) -> Approved:
+        return desk.signed[fingerprint]
 
     monkeypatch.setattr(broadcast, "approved", verified)
     monkeypatch.setattr(deliver, "approved", verified)
+
+
+async def another(desk: Desk, number: int, destination: str, platform: Scripted) -> Desk:
+    """One more announcement, of the same words, to one destination alone."""
+    old, places = desk.approved.manifest, dict(desk.ctx.destinations)
+    planned = replace(old.destinations[0], id=destination)
+    manifest = replace(old, announcement=f"an_{number}", destinations=(planned,), primaries=(destination,))
+    fingerprint = digest(manifest.to_bytes())
+    places.setdefault(destination, Destination(replace(platform.config, id=destination), platform))
+    its = {"id": manifest.announcement, "announcement": manifest.announcement, "digest": fingerprint}
+    async with desk.ctx.database.write() as tx:
+        first = {t: dict((await tx.execute(select(t).limit(1))).mappings().one()) for t in (announcements, revisions, table)}
+        fresh = {"state": "sending", "worker": "", "term": 0}
+        await tx.execute(announcements.insert().values(first[announcements] | fresh | {k: its[k] for k in ("id", "digest")}))
+        revision = first[revisions] | {k: its[k] for k in ("announcement", "digest")}
+        await tx.execute(revisions.insert().values(revision | {"manifest": manifest.to_bytes().decode()}))
+        row = {"id": f"de_{number}_0", "destination": destination, "position": 0, "role": "primary", "state": "planned", "problem": ""}
+        await tx.execute(table.insert().values(first[table] | its | row | {"parts": len(planned.rendering.parts), "done": 0}))
+    desk.ctx.destinations = places
+    return replace(desk, approved=Approved(manifest, fingerprint, desk.approved.people), platform=platform, stories={})
 
 
 async def kill(desk: Desk) -> Desk:

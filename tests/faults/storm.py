@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import json
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from tests.faults.bad_disk import FAILS, FULL, bad_disk
 from tests.faults.campaign import Campaign, slowly
 from tests.faults.harness import Town, Verdict, judge, town, wait_for
 from tests.faults.proxy import Fault, Wire, wires
@@ -73,6 +75,8 @@ class Storm:
                 "reset-database": self.reset_database,
                 "freeze-database": self.freeze_database,
             }
+        elif shutil.which("strace"):
+            found |= {"full-disk": lambda: self._bad_disk(FULL), "failing-disk": lambda: self._bad_disk(FAILS)}
         if self.own:
             found["restart-postgres"] = self.own.restart
         return found
@@ -99,6 +103,11 @@ class Storm:
         self.laid["database"].freeze()
         time.sleep(6)
         self.laid["database"].sever()
+
+    def _bad_disk(self, error: str) -> None:
+        if self.here.server and self.here.server.poll() is None:
+            with bad_disk(self.here, error):
+                time.sleep(self.chance.uniform(1, 3))
 
     def _any_worker(self) -> Any:
         return self.here.workers[self.chance.randrange(len(self.here.workers))]
@@ -216,12 +225,13 @@ def main() -> int:
             rounds += 1
             before = Counter(raging.ordered)
             verdicts = raging.round([f"storm-{asked.seed}-{rounds}-{number}" for number in range(TOGETHER)])
-            told = []
+            lines = []
             for verdict in verdicts:
                 campaign.add(verdict, None)
-                told.append("; ".join(verdict.wrong) or f"good, {verdict.posted} posted, {verdict.undecided} undecided")
-            print(f"{rounds}: {', '.join(raging.ordered - before)}: {' | '.join(told)}", file=sys.stderr, flush=True)
-    print(json.dumps({"rounds": rounds, "ordered": dict(sorted(raging.ordered.items()))} | campaign.told(), indent=2))
+                lines.append("; ".join(verdict.wrong) or f"good, {verdict.posted} posted, {verdict.undecided} undecided")
+            print(f"{rounds}: {', '.join(raging.ordered - before)}: {' | '.join(lines)}", file=sys.stderr, flush=True)
+    told = {name: value for name, value in campaign.told().items() if name not in {"kills", "seconds_to_resume"}}
+    print(json.dumps({"rounds": rounds, "broadcasts": campaign.kills, "ordered": dict(sorted(raging.ordered.items()))} | told, indent=2))
     return 0 if campaign.verdict.good else 1
 
 

@@ -425,5 +425,5 @@ async def with_one_more(desk: Desk, first: Any, link: Any) -> Desk:
         more = {"id": "de_9", "position": len(old.destinations), "role": "pointer", "digest": fingerprint}
         await tx.execute(deliveries.insert().values(last | more))
     await desk.change_announcement(digest=fingerprint)
-    desk.approved = replace(desk.approved, manifest=manifest, digest=fingerprint)
+    desk.approved = desk.signed[fingerprint] = replace(desk.approved, manifest=manifest, digest=fingerprint)
     return desk

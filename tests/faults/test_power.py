@@ -17,7 +17,7 @@ from tests.faults.power import Recording, lose_power, moments, recording
 from tests.faults.test_sweep import _can_trace as _can_trace
 from tests.faults.tracing import tracing_process
 
-MOMENTS, SEED = 6, 3
+MOMENTS, SEED = 3, 3
 TELLS = """
 import os, sqlite3, sys
 told = sqlite3.connect(sys.argv[1], isolation_level=None)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.sweep import sweep
 
-POINTS = 6
+POINTS = 3
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -22,17 +22,15 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from adapters.contract import NeedsOperator, NotSent, Reconcile, Role
-from app.domain.manifest import digest
 from app.services import act
-from app.services.context import Destination, new_id
-from app.services.verification import Approved
+from app.services.context import new_id
 from app.store import announcements as store
 from app.store.database import MISSED, Database
-from app.store.tables import announcements, deliveries, revisions, workers
+from app.store.tables import announcements, workers
 from app.workflows import broadcast
 from app.workflows import worker as module
 from app.workflows.worker import BEAT, DEAD_AFTER, PERIOD, Watch, Worker
-from tests.faults.scripted import Desk, Frozen, Scripted, furnished, trust, until
+from tests.faults.scripted import Desk, Frozen, Scripted, another, furnished, trust, until
 
 POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "")
 
@@ -67,7 +65,7 @@ class Crewman:
     def freeze(self) -> None:
         """It beats no more, begins nothing and hears nothing; what it has under way stays so."""
         self.worker._beat = nothing  # type: ignore[method-assign]
-        self.worker.go_on = self.desk.ctx.database.on_signal = deaf  # type: ignore[method-assign]
+        self.worker.go_on = self.desk.ctx.database.on_signal = deaf  # type: ignore[method-assign, assignment]
 
     def thaw(self) -> None:
         """It goes on where it stood, under the name that it had."""
@@ -313,7 +311,8 @@ async def test_work_spreads(house: House) -> None:
     """Twelve broadcasts come free at once; both workers carry some, each is sent once."""
     slow = [Scripted(["at the gate"]) for _ in range(12)]
     desk = await house.announce(Scripted())
-    await copies(house, desk, slow)
+    for number, platform in enumerate(slow, 2):
+        await another(desk, number, f"place-{number}", platform)
     men = [await house.hire(), await house.hire()]
     async with asyncio.timeout(10):
         while sum(len(platform.requests) for platform in slow) < 12:  # noqa: ASYNC110 - plain data
@@ -326,31 +325,6 @@ async def test_work_spreads(house: House) -> None:
         platform.gate.set()
     await until(lambda: all(platform.posts for platform in slow))
     assert {len(platform.requests) for platform in slow} == {1}
-
-
-async def copies(house: House, desk: Desk, platforms: list[Scripted]) -> None:
-    """The same announcement several times, each with a destination of its own; nobody holds them."""
-    old, signed = desk.approved.manifest, {desk.approved.digest: desk.approved}
-    places = dict(desk.ctx.destinations)
-    async with desk.ctx.database.write() as tx:
-        rows = {table: dict((await tx.execute(select(table))).mappings().one()) for table in (announcements, revisions, deliveries)}
-        for number, platform in enumerate(platforms, 2):
-            planned = replace(old.destinations[0], id=f"place-{number}")
-            manifest = replace(old, announcement=f"an_{number}", destinations=(planned,), primaries=(planned.id,))
-            fingerprint = digest(manifest.to_bytes())
-            signed[fingerprint] = Approved(manifest, fingerprint, desk.approved.people)
-            places[planned.id] = Destination(replace(platform.config, id=planned.id), platform)
-            its = {"id": manifest.announcement, "announcement": manifest.announcement, "digest": fingerprint}
-            await tx.execute(announcements.insert().values(rows[announcements] | {k: its[k] for k in ("id", "digest")}))
-            revision = rows[revisions] | {k: its[k] for k in ("announcement", "digest")}
-            await tx.execute(revisions.insert().values(revision | {"manifest": manifest.to_bytes().decode()}))
-            await tx.execute(deliveries.insert().values(rows[deliveries] | its | {"id": f"de_x{number}", "destination": planned.id}))
-    desk.ctx.destinations = places
-
-    async def verified(_ctx: object, _tx: object, fingerprint: str) -> Approved:
-        return signed[fingerprint]
-
-    house.monkeypatch.setattr(broadcast, "approved", verified)
 
 
 # On SQLite, and without any database

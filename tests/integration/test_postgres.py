@@ -6,12 +6,14 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 import rfc8785
@@ -80,10 +82,40 @@ def _entry(item: dict[str, Any]) -> Entry:
     return Entry(**item | {"at": datetime.fromisoformat(item["at"]), "data": rfc8785.dumps(item["data"]).decode()})
 
 
-def test_a_second_server_on_the_same_database_is_refused(running: Stage) -> None:
-    environ = os.environ | running.house.environ | {"TOCSIN_PORT": "0"}
-    second = subprocess.run(
-        [sys.executable, "-m", "app.cli", "serve"], env=environ, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert second.returncode == 1
-    assert "Another Tocsin is running" in second.stderr
+def test_a_worker_beside_the_server_goes_on_when_that_is_killed(running: Stage, database: str, tmp_path: Path) -> None:
+    """Two processes on one database are no mistake any more: the server is killed in mid-broadcast, and the worker has it done."""
+    desk, main = Desk(running), running.stand_ins["main"]
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_")} | running.house.environ
+    posts = len(running.state()["x"])
+    with (tmp_path / "worker.log").open("w") as log, psycopg.connect(database, autocommit=True) as tx:
+        worker = subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], env=environ, stderr=log)
+        try:
+            until(lambda: tx.execute("SELECT count(*) FROM workers").fetchone() == (2,), 30)
+            for platform in ("x", "reddit", "discord"):
+                order = {"platform": platform, "fault": "latency", "value": 0.3}
+                httpx.post(f"{main}/faults", json=order, trust_env=False).raise_for_status()
+            accepted = desk.announce()
+            for person in ("first-reviewer", "second-reviewer"):
+                assert desk.decide(accepted["id"], person).status_code == 200
+            time.sleep(0.2)
+            running.processes[1].kill()
+            ended = "SELECT state IN ('sent', 'incomplete') FROM announcements WHERE id = %s"
+            until(lambda: tx.execute(ended, [accepted["id"]]).fetchone() == (True,), 90)
+            found = "SELECT role, state, parts FROM deliveries WHERE announcement = %s"
+            rows = tx.execute(found, [accepted["id"]]).fetchall()
+            assert tx.execute("SELECT count(*) FROM workers").fetchone() == (1,)
+        finally:
+            worker.terminate()
+            worker.wait(40)
+    primary = next(row for row in rows if row[0] == "primary")
+    assert primary[1] == "posted"
+    assert len(running.state()["x"]) - posts == primary[2], "each part of the thread once"
+    assert {state for _, state, _ in rows} <= {"posted", "unknown"}, "unknown only where nobody can look"
+    assert worker.returncode == 0
+
+
+def until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,13 +1,18 @@
-"""The state machine of a delivery, against a model of a platform: crashes anywhere, any answer, people acting at any time.
+"""The state machine of a delivery, against a model of a platform: crashes anywhere, any answer, workers that freeze, people at any time.
 
-What is judged is what the model platform holds. A part is there at most once unless a person said falsely "I looked, it is not
-there"; and a delivery that is neither final nor asks a person always has a next step.
+What is judged is what the model platform holds. A part is there at most once, except where a person said "I looked, it is not there"
+falsely or while the request was still under way, or where two people approved that it be sent again and nobody can look. And a
+delivery that is neither final nor asks a person always has a next step.
+
+Two things are modelled as impossible, since they lie outside this machine: a worker that slept between its attempt and its call does not
+send (`SENT_WITHIN`), and "not there" is believed only once no request can be under way any more (`LONGEST_CALL`, `LATEST_ANSWER`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,33 +20,64 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from app.domain.delivery import ASKS_A_PERSON, FINAL, UNDER_WAY, DeliveryState, Event, Impossible, Progress, key, transitions
+from app.domain.delivery import (
+    ASKS_A_PERSON,
+    FINAL,
+    NOTHING_UNDER_WAY,
+    UNDER_WAY,
+    DeliveryState,
+    Event,
+    Impossible,
+    Progress,
+    key,
+    transitions,
+)
 
 S, E = DeliveryState, Event
 PAGE = Path(__file__).parents[2] / "docs" / "delivery.md"
 
 
-class DeliveryModel(RuleBasedStateMachine):
-    """`held` is the platform's truth, in flight is a request whose answer nobody has seen. `stored` is what is on disk."""
+@dataclass(eq=False)
+class Request:
+    """One that is under way, or whose receipt has not come yet. `over`: the platform will not post it any more."""
 
-    @initialize(parts=st.integers(1, 4), reconcile=st.sampled_from(["key", "lookup", "nobody"]))
-    def plan(self, parts: int, reconcile: str) -> None:
-        self.stored = Progress(S.PLANNED, parts)
-        self.reconcile = reconcile
-        self.held: Counter[int] = Counter()
+    part: int
+    role: str
+    posted: bool = False
+    over: bool = False
+
+
+class DeliveryModel(RuleBasedStateMachine):
+    """`held` is the platform's truth, `stored` what is on disk; `mine` is the present worker's request, `frozen` those of others."""
+
+    @initialize(parts=st.integers(1, 4), reconcile=st.sampled_from(["key", "lookup", "nobody"]), resend=st.booleans())
+    def plan(self, parts: int, reconcile: str, resend: bool) -> None:
+        self.stored, self.role = Progress(S.PLANNED, parts), "first"
+        self.reconcile, self.resend = reconcile, resend
+        self.held: Counter[tuple[str, int]] = Counter()
         self.by_hand: set[int] = set()
-        self.lied: set[int] = set()
-        self.in_flight = False  # this process waits for an answer
-        self.open_attempt = False
+        self.excused: set[tuple[str, int]] = set()
+        self.mine: Request | None = None
+        self.frozen: list[Request] = []
+
+    @property
+    def part(self) -> tuple[str, int]:
+        """The next one."""
+        return self.role, self.stored.done
+
+    @property
+    def open_attempt(self) -> bool:
+        return self.stored.state in {S.SENDING, S.UNKNOWN}
 
     def happens(self, event: Event) -> None:
         self.stored = self.stored.after(event)
-        self.open_attempt = self.stored.state in {S.SENDING, S.UNKNOWN}
 
-    def arrives(self) -> None:
+    def arrives(self, request: Request | None) -> None:
         """The platform posts the part, once for a key where it knows keys."""
-        part = self.stored.done
-        self.held[part] = 1 if self.reconcile == "key" else self.held[part] + 1
+        assert request
+        name = (request.role, request.part)
+        self.held[name] = 1 if self.reconcile == "key" else self.held[name] + 1
+        request.posted = request.over = True
 
     # The program
 
@@ -49,56 +85,100 @@ class DeliveryModel(RuleBasedStateMachine):
     @rule()
     def attempt(self) -> None:
         self.happens(E.STARTED)
-        self.in_flight = True
+        self.mine = Request(self.stored.done, self.role)
 
-    @precondition(lambda self: self.in_flight)
+    @precondition(lambda self: self.mine)
     @rule(answer=st.sampled_from(["receipt", "lost, posted", "lost, not posted", "busy", "refused", "by hand"]))
     def answer(self, answer: str) -> None:
         if answer in {"receipt", "lost, posted"}:
-            self.arrives()
+            self.arrives(self.mine)
         outcome = {"receipt": E.POSTED, "busy": E.NOT_SENT, "refused": E.REFUSED, "by hand": E.HANDED_OVER}
         self.happens(outcome.get(answer, E.LOST))
-        self.in_flight = False
+        self.mine = None
 
-    @precondition(lambda self: self.in_flight)
+    @precondition(lambda self: self.mine)
     @rule(posted=st.booleans())
     def crash(self, posted: bool) -> None:
         """At any point after the attempt was committed: before the request left, or after the platform took it."""
         if posted:
-            self.arrives()
-        self.in_flight = False
+            self.arrives(self.mine)
+        self.mine = None
 
-    @precondition(lambda self: not self.in_flight and self.stored.state is S.SENDING)
+    @precondition(lambda self: not self.mine and self.stored.state is S.SENDING)
     @rule()
     def take_over(self) -> None:
         self.happens(E.LOST)
 
+    @precondition(lambda self: self.mine)
+    @rule(sent=st.booleans())
+    def freeze_and_be_taken_over(self, sent: bool) -> None:
+        """Its request is under way and may be posted yet; one that was not sent when it slept never is."""
+        if sent and self.mine:
+            self.frozen.append(self.mine)
+        self.mine = None
+        self.happens(E.LOST)
+
+    @precondition(lambda self: any(not request.over for request in self.frozen))
+    @rule(data=st.data())
+    def is_posted_late(self, data: st.DataObject) -> None:
+        self.arrives(data.draw(st.sampled_from([request for request in self.frozen if not request.over])))
+
+    @precondition(lambda self: any(request.posted for request in self.frozen))
+    @rule(data=st.data())
+    def came_late(self, data: st.DataObject) -> None:
+        """The receipt is good for its own part, in the role that it had, wherever nothing is under way; else people are told."""
+        request = data.draw(st.sampled_from([request for request in self.frozen if request.posted]))
+        if self.stored.state is S.SENDING:
+            with pytest.raises(Impossible):
+                self.stored.after(E.CAME_LATE)  # it is waited for what becomes of that
+            return
+        self.frozen.remove(request)
+        if (request.role, request.part) == self.part and self.stored.state not in FINAL:
+            self.happens(E.CAME_LATE)
+
     @precondition(lambda self: self.stored.state is S.UNKNOWN)
     @rule(seen=st.booleans())
     def find_out(self, seen: bool) -> None:
-        """By the key, by a look (that may fail), or not at all."""
+        """By the key, by a look (that may fail, or come too soon), by what was approved, or not at all."""
         if self.reconcile == "key":
             self.happens(E.NOT_SENT)
+        elif self.reconcile == "lookup" and seen and self.held[self.part]:
+            self.happens(E.POSTED)
         elif self.reconcile == "lookup" and seen:
-            self.happens(E.POSTED if self.held[self.stored.done] else E.NOT_SENT)
+            for request in self.frozen:
+                request.over = True
+            self.happens(E.NOT_SENT)
+        elif self.reconcile == "nobody" and self.resend:
+            self.excused.add(self.part)
+            self.happens(E.NOT_SENT)
         else:
             self.happens(E.LOST)
+
+    @precondition(lambda self: self.stored.state in NOTHING_UNDER_WAY and not self.stored.done)
+    @rule(parts=st.integers(1, 4))
+    def recast(self, parts: int) -> None:
+        """Another destination leads: this one gets other words, unless a post under the same key may be there already."""
+        if self.reconcile == "key" and (self.frozen or self.held):
+            return
+        self.role = f"after {self.role}"
+        self.stored = Progress(self.stored.state, parts)
 
     # People, at any time
 
     @rule(honest=st.booleans())
     def retry(self, honest: bool) -> None:
         """An honest person looks first where it is unknown, and retries only what is not there."""
-        unknown_and_there = self.stored.state is S.UNKNOWN and bool(self.held[self.stored.done])
-        if unknown_and_there and honest:
+        unknown = self.stored.state is S.UNKNOWN
+        if unknown and self.held[self.part] and honest:
             return
+        part, too_soon = self.part, any(not request.over for request in self.frozen)
         try:
             self.happens(E.RETRIED)
         except Impossible:
             assert self.stored.state in {S.SENDING, S.POSTED, S.BY_HAND, S.SKIPPED}
             return
-        if unknown_and_there:
-            self.lied.add(self.stored.done)
+        if unknown and (self.held[part] or too_soon):
+            self.excused.add(part)
 
     @rule()
     def mark(self) -> None:
@@ -108,7 +188,7 @@ class DeliveryModel(RuleBasedStateMachine):
         except Impossible:
             assert self.stored.state in FINAL | {S.SENDING}
             return
-        self.by_hand |= {part for part in rest if not self.held[part]}
+        self.by_hand |= {part for part in rest if not self.held[self.role, part]}
 
     @rule()
     def skip(self) -> None:
@@ -131,7 +211,7 @@ class DeliveryModel(RuleBasedStateMachine):
     @invariant()
     def never_twice(self) -> None:
         doubled = {part for part, times in self.held.items() if times > 1}
-        assert doubled <= self.lied, "a part was posted twice, and nobody said falsely that it is not there"
+        assert doubled <= self.excused, "a part was posted twice, and nobody is to blame for it but the program"
 
     @invariant()
     def never_lost(self) -> None:
@@ -147,9 +227,14 @@ class DeliveryModel(RuleBasedStateMachine):
     @invariant()
     def posted_means_there(self) -> None:
         done = range(self.stored.done)
-        assert all(self.held[part] or part in self.by_hand for part in done)
+        assert all(self.held[self.role, part] or part in self.by_hand for part in done)
         assert (self.stored.state is S.POSTED) == (self.stored.done == self.stored.parts)
         assert 0 <= self.stored.done <= self.stored.parts
+
+    @invariant()
+    def one_request_at_most(self) -> None:
+        """The present worker's, and only while the state says so."""
+        assert not self.mine or self.stored.state is S.SENDING
 
 
 TestDeliveryModel = DeliveryModel.TestCase
@@ -170,7 +255,9 @@ def test_no_event_undoes_a_part_that_is_posted(state: DeliveryState, parts: int,
 
 
 def test_only_an_open_attempt_can_get_a_receipt() -> None:
+    """A late one can end whatever waits; where a call is under way, it has to wait too."""
     assert {state for state, event, _ in transitions() if event is E.POSTED} == {S.SENDING, S.UNKNOWN}
+    assert {state for state, event, _ in transitions() if event is E.CAME_LATE} == set(S) - FINAL - {S.SENDING}
     assert {state for state, event, _ in transitions() if event is E.STARTED} == {S.PLANNED}
 
 

@@ -42,3 +42,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_announcements_worker"), "announcements", ["worker"])
     op.create_index(op.f("ix_attempts_delivery"), "attempts", ["delivery"])
     op.create_index("ix_attempts_remote_id", "attempts", ["remote_id"])
+    # So that a hundred thousand follow-ups that sleep are not looked at.
+    op.create_index("ix_follow_ups_opening", "follow_ups", ["state", "opens"])
+    op.create_index("ix_follow_ups_closing", "follow_ups", ["state", "closes"])
+    op.create_index("ix_announcements_closing", "announcements", ["state", "not_after"])

@@ -193,7 +193,7 @@ async def test_who_takes_over_and_when_is_told_in_words_with_both_forms(reviewer
     await reviewer.page.goto(server.link)
     primary = reviewer.page.get_by_role("region", name="In full on X")
     await expect(primary).to_contain_text(
-        "If X refuses it, is left out, or has not posted within 60 seconds: Telegram (telegram). Everyone else"
+        "If X refuses it, is left out, or has not posted within 60 seconds, it goes out in full on Telegram (telegram). Everyone"
     )
     pointed = primary.locator("details", has_text="Only if Telegram carries the full text in its place, it points there:")
     await pointed.locator("summary").tap()
@@ -208,7 +208,9 @@ async def test_every_fallback_is_named_in_its_order(reviewer: Phone, server: Fak
     changed = manifest(destinations=tuple(entries), primaries=("x-main", "subreddit", "telegram"), fallback_after=90)
     server.request = request(changed, (passkey.credential_id,))
     await reviewer.page.goto(server.link)
-    await expect(reviewer.page.get_by_text("within 90 seconds: Reddit (subreddit), then Telegram (telegram).")).to_be_visible()
+    await expect(
+        reviewer.page.get_by_text("within 90 seconds, it goes out in full on Reddit (subreddit), or else on Telegram (telegram).")
+    ).to_be_visible()
     await expect(reviewer.page.get_by_text("Only if X and Reddit cannot be posted within 90 seconds")).to_be_visible()
     twin = replace(entries[2], id="telegram-two", account="-1001234567891")
     changed = manifest(destinations=(*entries, twin), primaries=("x-main", "telegram", "telegram-two"))

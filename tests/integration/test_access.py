@@ -14,6 +14,7 @@ from tests.support.desk import Desk
 PUBLIC = {
     "/approve/{token}",
     "/approve/{token}/request",
+    "/approve/{token}/exclude",  # the link is the key to it; tests/integration/test_exclude.py
     "/enrol/{token}",
     "/banner.json",
     "/banner.html",

@@ -89,7 +89,7 @@ def test_one_whose_answer_is_due_is_not_waited_for(desk: Desk) -> None:
     desk.approve_by_both(accepted["id"])
     desk.reads(accepted["id"], lambda now: delivery(now, "x")["state"] == "sending", "X is asked")
     exclude(desk)
-    shown = desk.reads(accepted["id"], lambda now: delivery(now, "discord")["state"] == "posted", "pointers")
+    shown = desk.reads(accepted["id"], lambda now: {delivery(now, p)["state"] for p in ("reddit", "discord")} == {"posted"}, "pointers")
     _led_by_telegram(desk, shown)
     desk.well()
     shown = desk.await_state(accepted["id"], "sent")

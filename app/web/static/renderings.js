@@ -25,8 +25,8 @@ const inTime = (manifest) => (manifest.fallback_after ? `within ${manifest.fallb
 function takingOver(manifest) {
   const [first, ...others] = mayLead(manifest);
   if (!others.length) return "";
-  const then = others.map((entry) => `${platform(entry)} (${entry?.id})`).join(", then ");
-  return `If ${platform(first)} refuses it, is left out, or has not posted ${inTime(manifest)}: ${then}. Everyone else then points there.`;
+  const then = others.map((entry) => `${platform(entry)} (${entry?.id})`).join(", or else on ");
+  return `If ${platform(first)} refuses it, is left out, or has not posted ${inTime(manifest)}, it goes out in full on ${then}. Everyone else then points there.`;
 }
 
 const sections = (manifest, primary) => [

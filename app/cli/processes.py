@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
@@ -33,13 +32,15 @@ def worker() -> None:
 
 
 def _run(process: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
+    import uvloop
+
     from app.bootstrap.configuration import ConfigurationError, load_settings
     from app.store.lock import DatabaseInUse
     from app.store.migrate import WrongDatabase
 
     os.umask(0o077)  # the database is nobody else's
     try:
-        asyncio.run(process(load_settings()))
+        uvloop.run(process(load_settings()))
     except (ConfigurationError, DatabaseInUse, WrongDatabase) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:

@@ -40,19 +40,26 @@ class Outcome:
 
 async def decide(ctx: Context, announcement_id: str, approval: Approval) -> Outcome:
     """Keeps one person's signed decision. The same decision again changes nothing. Raises `Refused`."""
-    async with ctx.database.write() as tx:
-        row = await existing(tx, announcement_id, lock=True)
-        verified = _verified(ctx, row, approval)
-        before = await judged(ctx, tx, row.digest)
-        repeated = any(v.person == verified.person and v.decision is verified.decision for _, v in before.standing)
-        if not repeated:
-            _may_decide(row, verified, before)
-            await _keep(ctx, tx, row, verified, approval)
-        standing = [*(v for _, v in before.standing), *([] if repeated else [verified])]
-        state, missing = await _count(ctx, tx, row, before, standing)
-        await signed.use_links(tx, row.digest, verified.person.id, ctx.now)
-        if state is AnnouncementState.APPROVED and not repeated and before.manifest.not_before <= iso(ctx.now):
-            await ctx.database.signal(tx, row.id)
+
+    async def work(tx: AsyncConnection) -> Outcome:
+        return await _decided(ctx, tx, announcement_id, approval)
+
+    return await ctx.database.commit(work)
+
+
+async def _decided(ctx: Context, tx: AsyncConnection, announcement_id: str, approval: Approval) -> Outcome:
+    row = await existing(tx, announcement_id, lock=True)
+    verified = _verified(ctx, row, approval)
+    before = await judged(ctx, tx, row.digest)
+    repeated = any(v.person == verified.person and v.decision is verified.decision for _, v in before.standing)
+    if not repeated:
+        _may_decide(row, verified, before)
+        await _keep(ctx, tx, row, verified, approval)
+    standing = [*(v for _, v in before.standing), *([] if repeated else [verified])]
+    state, missing = await _count(ctx, tx, row, before, standing)
+    await signed.use_links(tx, row.digest, verified.person.id, ctx.now)
+    if state is AnnouncementState.APPROVED and not repeated and before.manifest.not_before <= iso(ctx.now):
+        await ctx.database.signal(tx, row.id)
     return Outcome(verified.decision.value, state.value, missing)
 
 

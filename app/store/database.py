@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.store import timeline
+from app.store.lane import Lane
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -76,8 +77,9 @@ class Database:
         self._signals: WeakKeyDictionary[AsyncConnection, list[str]] = WeakKeyDictionary()  # of transactions that are under way
         self._waiting: list[_Waiting] = []
         self._committing: asyncio.Task[None] | None = None
+        self._lane = Lane(url, _prepare) if self.sqlite else None
         if self.sqlite:
-            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            _prepare(self.engine.sync_engine)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -100,9 +102,12 @@ class Database:
                 await timeline.write(connection)
         if quiet:
             return
+        await self._told(self._signals.pop(connection, ()))
+
+    async def _told(self, signals: Sequence[str]) -> None:
         self.writes += 1
         await self._wake()
-        for announcement in self._signals.pop(connection, ()):
+        for announcement in signals:
             self.on_signal(announcement)
 
     async def _wake(self) -> None:
@@ -164,12 +169,16 @@ class Database:
             groups.setdefault(waiting if waiting.alone else waiting.bulk, []).append(waiting)
         running: list[_Waiting] = []
         results: dict[_Waiting, Any] = {}
+
+        async def work(tx: AsyncConnection) -> None:
+            nonlocal running
+            for running in groups.values():
+                told = await running[0].bulk(tx, [waiting.item for waiting in running])
+                results.update(zip(running, told, strict=True))
+            running = []
+
         try:
-            async with self.write() as tx:
-                for running in groups.values():
-                    told = await running[0].bulk(tx, [waiting.item for waiting in running])
-                    results.update(zip(running, told, strict=True))
-                running = []
+            await self._shared(work)
         except Exception as error:
             if len(running) > 1 and not isinstance(error, UNUSABLE):
                 for waiting in running:
@@ -180,6 +189,23 @@ class Database:
             if not waiting.done.done():
                 waiting.done.set_exception(result) if isinstance(result, Exception) else waiting.done.set_result(result)
         return [waiting for waiting in batch if waiting not in results]
+
+    async def _shared(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, None]]) -> None:
+        """A transaction whose work awaits nothing but its queries."""
+        if self._lane is None:
+            async with self.write() as tx:
+                await work(tx)
+            return
+        signals: list[str] = []
+
+        async def recorded(tx: AsyncConnection) -> None:
+            await work(tx)
+            await timeline.write(tx)
+            signals.extend(self._signals.pop(tx, ()))
+
+        async with self._writing:
+            await self._lane.transaction(recorded)
+        await self._told(signals)
 
     async def changed(self, seconds: float) -> None:
         """Returns after the next write of this process, or after `seconds` at the latest."""
@@ -193,6 +219,8 @@ class Database:
         """Writes what still waits, then lets go of every connection."""
         if self._committing is not None:
             await asyncio.wait({self._committing})
+        if self._lane:
+            await asyncio.to_thread(self._lane.close)
         await self.engine.dispose()
 
 
@@ -200,6 +228,10 @@ def _on_postgres(url: str) -> AsyncEngine:
     """A server that fell silent is given up after some ten seconds, by the kernel or by `SILENCE`, and not after a quarter of an hour."""
     silence = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 8000}
     return create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args=silence)
+
+
+def _prepare(engine: Engine) -> None:
+    event.listen(engine, "connect", _prepare_sqlite)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

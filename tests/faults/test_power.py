@@ -17,11 +17,12 @@ from tests.faults.power import Recording, lose_power, moments, recording
 from tests.faults.test_sweep import _can_trace as _can_trace
 from tests.faults.tracing import tracing_process
 
+pytestmark = pytest.mark.timeout(300)  # real processes, and a machine that may be busy
+
 MOMENTS, SEED = 3, 3
 TELLS = """
 import os, sqlite3, sys
 
-pytestmark = pytest.mark.timeout(300)  # real processes, and a machine that may be busy
 told = sqlite3.connect(sys.argv[1], isolation_level=None)
 told.execute("PRAGMA synchronous=" + sys.argv[2])
 input()

@@ -216,11 +216,12 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="a folder in which all is kept")
     asked = parser.parse_args()
-    campaign, began, rounds = Campaign(), time.monotonic(), 0
+    campaign, rounds = Campaign(), 0
     with (
         tempfile.TemporaryDirectory(prefix="tocsin-storm-") as folder,
         storm(asked.keep or Path(folder), asked.seed, database=asked.database, workers=asked.workers) as raging,
     ):
+        began = time.monotonic()
         while rounds < asked.rounds and time.monotonic() - began < asked.minutes * 60:
             rounds += 1
             before = Counter(raging.ordered)
@@ -232,7 +233,7 @@ def main() -> int:
             print(f"{rounds}: {', '.join(raging.ordered - before)}: {' | '.join(lines)}", file=sys.stderr, flush=True)
     told = {name: value for name, value in campaign.told().items() if name not in {"kills", "seconds_to_resume"}}
     print(json.dumps({"rounds": rounds, "broadcasts": campaign.kills, "ordered": dict(sorted(raging.ordered.items()))} | told, indent=2))
-    return 0 if campaign.verdict.good else 1
+    return 0 if campaign.verdict.good and rounds else 1
 
 
 if __name__ == "__main__":

@@ -77,9 +77,9 @@ class Database:
         self._signals: WeakKeyDictionary[AsyncConnection, list[str]] = WeakKeyDictionary()  # of transactions that are under way
         self._waiting: list[_Waiting] = []
         self._committing: asyncio.Task[None] | None = None
-        self._lane = Lane(url, _prepare) if self.sqlite else None
-        if self.sqlite:
-            _prepare(self.engine.sync_engine)
+        self._lane = Lane(url) if self.sqlite else None
+        for engine in self.engines if self.sqlite else ():
+            event.listen(engine, "connect", _prepare_sqlite)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -223,15 +223,22 @@ class Database:
             await asyncio.to_thread(self._lane.close)
         await self.engine.dispose()
 
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """SQLAlchemy's, through which connections are opened."""
+        return (self.engine.sync_engine, self._lane.engine) if self._lane else (self.engine.sync_engine,)
+
+    async def let_go(self) -> None:
+        """Closes every connection that rests; what is asked next opens new ones."""
+        if self._lane:
+            self._lane.engine.dispose()
+        await self.engine.dispose()
+
 
 def _on_postgres(url: str) -> AsyncEngine:
     """A server that fell silent is given up after some ten seconds, by the kernel or by `SILENCE`, and not after a quarter of an hour."""
     silence = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 8000}
     return create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args=silence)
-
-
-def _prepare(engine: Engine) -> None:
-    event.listen(engine, "connect", _prepare_sqlite)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

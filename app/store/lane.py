@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, CursorResult, Dialect, Engine, Executable, ScalarResult, create_engine
+from sqlalchemy import Connection, CursorResult, Dialect, Executable, ScalarResult, create_engine
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import StaticPool
 
@@ -45,11 +45,10 @@ class _Plain:
 
 
 class Lane:
-    """One thread with one connection; `prepare` is called with each that is opened."""
+    """One thread with one connection."""
 
-    def __init__(self, url: str, prepare: Callable[[Engine], None]) -> None:
+    def __init__(self, url: str) -> None:
         self.engine = create_engine(url.replace("+aiosqlite", ""), poolclass=StaticPool, connect_args={"check_same_thread": False})
-        prepare(self.engine)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tocsin-lane")
 
     async def transaction(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T:

@@ -24,7 +24,7 @@ from app.services import act, check, exclude
 from app.store import budgets, holds
 from app.store.database import Database
 from app.store.tables import metadata
-from tests.faults.scripted import Desk, Scripted, another, furnished, trust
+from tests.faults.scripted import Desk, Scripted, another, furnished, trust, until
 
 POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "")
 BUCKETS = itertools.count()
@@ -160,7 +160,7 @@ async def test_a_platform_that_asks_one_to_wait_is_asked_by_nobody_meanwhile(des
     platform(desk, "here").script = [NotSent("Busy.", 1.0)]
     second = await another(desk, 2, "here", platform(desk, "here"))
     first = asyncio.ensure_future(desk.run())
-    await desk.await_state("sending")
+    await until(lambda: platform(desk, "here").requests)
     begin = asyncio.get_running_loop().time()
     await desk.await_state("planned")
     assert await (await second.new_process(first_lives=True)).run() == "sent"

@@ -550,7 +550,7 @@ async def test_a_lock_from_outside_delays_and_breaks_nothing(furnish: Furnish, m
     monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 100)
     desk = await furnish()
     courier, row = await desk.courier(), await desk.row()
-    await desk.ctx.database.engine.dispose()  # what opens now has the short patience
+    await desk.ctx.database.let_go()  # what opens now has the short patience
     async with desk.ctx.database.engine.connect() as other:
         await other.exec_driver_sql("BEGIN IMMEDIATE")
         task = asyncio.ensure_future(courier.deliver(row))
@@ -564,17 +564,18 @@ async def test_a_lock_from_outside_delays_and_breaks_nothing(furnish: Furnish, m
 @contextlib.asynccontextmanager
 async def unwritable(desk: Desk) -> AsyncIterator[None]:
     """SQLite itself refuses every write, on any connection, as it does on a full or read-only disk."""
-    engine = desk.ctx.database.engine
 
     def refuse(raw: Any, _record: object) -> None:
         cursor = raw.cursor()
         cursor.execute("PRAGMA query_only=ON")
         cursor.close()
 
-    await engine.dispose()  # what opens from now on cannot write
-    event.listen(engine.sync_engine, "connect", refuse)
+    await desk.ctx.database.let_go()  # what opens from now on cannot write
+    for engine in desk.ctx.database.engines:
+        event.listen(engine, "connect", refuse)
     try:
         yield
     finally:
-        event.remove(engine.sync_engine, "connect", refuse)
-        await engine.dispose()
+        for engine in desk.ctx.database.engines:
+            event.remove(engine, "connect", refuse)
+        await desk.ctx.database.let_go()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, func, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, func, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -106,7 +106,7 @@ async def test_a_full_disk_fails_all_and_commits_nothing(tmp_path: Path) -> None
     async with database.write() as tx:
         await tx.run_sync(rows.metadata.create_all)
         pages = int((await tx.exec_driver_sql("PRAGMA page_count")).scalar_one())
-        await tx.exec_driver_sql(f"PRAGMA max_page_count={pages + 4}")
+    await database.commit(lambda tx: tx.execute(text(f"PRAGMA max_page_count={pages + 4}")))  # of the connection that commits together
     outcomes = await asyncio.gather(
         *(database.commit(work) for work in (adding(1), adding(2, "x" * 100_000), adding(3))), return_exceptions=True
     )

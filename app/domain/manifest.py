@@ -100,7 +100,7 @@ class Manifest:
         return self.primaries[0] if self.primaries else ""
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=2)
 def _parsed(raw: bytes) -> Manifest:
     """The same bytes are the same manifest, which nothing can change: it is read again and again while a broadcast begins."""
     try:
@@ -128,7 +128,13 @@ def _plain(value: Any) -> Any:
 
 
 def _rendering(data: Mapping[str, Any] | None) -> Rendering | None:
-    return Rendering(tuple(Part(**part) for part in data["parts"])) if data else None
+    return _shared(tuple(tuple(sorted(part.items())) for part in data["parts"])) if data else None
+
+
+@functools.lru_cache(maxsize=64)
+def _shared(parts: tuple[tuple[tuple[str, str], ...], ...]) -> Rendering:
+    """A thousand pointers say the same, and are held once."""
+    return Rendering(tuple(Part(**dict(part)) for part in parts))
 
 
 def _planned(data: dict[str, Any]) -> Planned:

@@ -134,11 +134,11 @@ async def is_known(tx: AsyncConnection, destination: str, remote_id: str) -> boo
     return (await tx.execute(query.where(known))).first() is not None
 
 
-async def first_attempt_at(tx: AsyncConnection, delivery_id: str, part: int) -> datetime | None:
-    """When that part was tried first."""
-    query = select(attempts).where(attempts.c.delivery == delivery_id, attempts.c.part == part).order_by(attempts.c.id).limit(1)
-    row = await first(tx, AttemptRow, query)
-    return row.started_at if row else None
+async def tried(tx: AsyncConnection, delivery_id: str, part: int) -> tuple[int, datetime | None]:
+    """How often that part was tried, and when first."""
+    query = select(func.count(), func.min(attempts.c.started_at)).where(attempts.c.delivery == delivery_id, attempts.c.part == part)
+    times, first_at = (await tx.execute(query)).one()
+    return times, first_at
 
 
 async def start_all(tx: AsyncConnection, rows: Sequence[DeliveryRow], runner: str, now: datetime) -> list[DeliveryRow | Exception]:

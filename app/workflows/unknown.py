@@ -35,6 +35,9 @@ CLOCKS_APART = timedelta(minutes=5)
 RESEND = "resend"
 """What two people may have approved for a pointer that nobody can look for, in place of asking a person."""
 
+RESENT, LOOKED = 2, 3
+"""How many tries of unknown outcome there are at most, without and with a look; then a person is asked, so that nothing goes round."""
+
 LOOK_FOR, LONGEST_PAUSE = 90.0, 15.0  # seconds until a person is asked, and between two looks
 
 Pause = Callable[[float], Awaitable[bool]]
@@ -55,19 +58,21 @@ class Inquiry:
         """Finds out; `Event.LOST` where a person has to."""
         async with self.ctx.database.read() as tx:
             attempt = await deliveries.open_attempt(tx, self.row.id)
-            first = await deliveries.first_attempt_at(tx, self.row.id, self.row.done)
+            times, first = await deliveries.tried(tx, self.row.id, self.row.done)
         if attempt is None or first is None:
             return self._ask("")  # a person has acted meanwhile
         limits = self.destination.adapter.limits
         if limits.key_lasts and timedelta() <= _now() - first < timedelta(seconds=limits.key_lasts):
             return Outcome(Event.NOT_SENT, "No usable answer came; it is sent again under the same key, which the platform posts once.")
         if limits.reconcile is not Reconcile.LOOKUP:
-            return await self._without_looking(attempt, pause)
-        return await self._look(attempt, pause)
+            return await self._without_looking(attempt, times, pause)
+        return await self._look(attempt, times, pause)
 
-    async def _without_looking(self, attempt: AttemptRow, pause: Pause) -> Outcome:
+    async def _without_looking(self, attempt: AttemptRow, times: int, pause: Pause) -> Outcome:
         if self.planned.on_unknown != RESEND or self.row.role != Role.POINTER.value:
             return self._ask("")
+        if times >= RESENT:
+            return self._ask("It was sent again once, as approved, and that is not known to be posted either.")
         due = attempt.started_at + timedelta(seconds=self.planned.resend_after)
         if not await pause((due - _now()).total_seconds()) or _now() < due:
             return self._ask("")
@@ -75,7 +80,7 @@ class Inquiry:
             Event.NOT_SENT, f"No usable answer came; it is sent again after {self.planned.resend_after} s, as approved for this pointer."
         )
 
-    async def _look(self, attempt: AttemptRow, pause: Pause) -> Outcome:
+    async def _look(self, attempt: AttemptRow, times: int, pause: Pause) -> Outcome:
         settle = timedelta(seconds=self.destination.adapter.limits.settle)
         sent_by = min(attempt.ended_at or _now(), attempt.started_at + LONGEST_CALL)
         since, sure_at = attempt.started_at - CLOCKS_APART, sent_by + LATEST_ANSWER + settle
@@ -95,6 +100,8 @@ class Inquiry:
             else:
                 if receipt is not None:
                     return await self._found(receipt)
+                if looked_at >= sure_at and times >= LOOKED:
+                    return self._ask(f"It was tried {times} times, with no usable answer, and is not there.")
                 if looked_at >= sure_at:
                     return Outcome(Event.NOT_SENT, "It was looked for, and is not there.")
             wait = min(max(2 * wait, 1.0), LONGEST_PAUSE)

@@ -103,6 +103,25 @@ async def test_only_a_pointer_is_sent_again_where_two_people_approved_that(furni
     assert len(desk.platform.posts) == posts
 
 
+async def test_a_pointer_is_sent_again_once_and_never_in_a_loop(furnish: Furnish) -> None:
+    answers: list[Answer] = ["posted, then lost"] * 5
+    desk = await furnish(*answers, reconcile=Reconcile.NOBODY, role=Role.POINTER, on_unknown="resend", resend_after=1)
+    row = await asyncio.wait_for(desk.deliver(SITE + "primary"), 20)
+    assert (row.state, len(desk.platform.posts)) == ("unknown", 2)
+    assert "sent again once" in row.problem
+    assert "yourself" in row.problem
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_is_never_there_is_tried_three_times(furnish: Furnish) -> None:
+    """X, for one, refuses a text that an older post holds, and no look finds this one."""
+    answers: list[Answer] = ["lost"] * 9
+    desk = await furnish(*answers)
+    row = await asyncio.wait_for(desk.deliver(), 30)
+    assert (row.state, len(desk.platform.requests)) == ("unknown", 3)
+    assert "tried 3 times" in row.problem
+
+
 async def test_a_wait_past_the_send_window_is_not_waited_for(furnish: Furnish) -> None:
     desk = await furnish(NotSent("Come back tomorrow.", 25 * 3600))
     row = await asyncio.wait_for(desk.deliver(), 5)

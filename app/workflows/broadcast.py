@@ -184,8 +184,9 @@ class Story:
     async def stopped(self) -> None:
         """Nothing more is opened: who rests ends, and an answer that is due is waited for."""
         self._end_it()
-        if self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:  # one that ends may have begun another
+            tasks, self._tasks = self._tasks, set()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _begin(self, tx: AsyncConnection) -> bool:
         """Begins a term, and marks the announcement as being sent; from here on it cannot be cancelled."""

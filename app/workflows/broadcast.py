@@ -28,10 +28,10 @@ from app.store import deliveries, follow_ups, timeline, workers
 from app.store.announcements import AnnouncementRow
 from app.store.deliveries import DeliveryRow
 from app.store.tables import iso
+from app.workflows.attempt import Lease, NotOurs
 from app.workflows.crew import Crew
 from app.workflows.deliver import Courier
 from app.workflows.lead import Lead
-from app.workflows.ledger import Lease, NotOurs
 from app.workflows.read_back import Reader
 
 log = structlog.get_logger(__name__)

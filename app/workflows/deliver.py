@@ -22,9 +22,10 @@ from app.services.context import Context, Destination
 from app.services.verification import Approved, NotApproved, approved
 from app.store import deliveries
 from app.store.deliveries import DeliveryRow
+from app.workflows.attempt import Ask, Lease, Outcome
 from app.workflows.crew import Crew, Pulse
 from app.workflows.lead import posted_after_all, step_down
-from app.workflows.ledger import Ask, Lease, Ledger, Outcome, at
+from app.workflows.ledger import Ledger, at
 from app.workflows.unknown import Inquiry
 
 log = structlog.get_logger(__name__)

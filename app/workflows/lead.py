@@ -19,7 +19,8 @@ from app.domain.delivery import NOTHING_UNDER_WAY, DeliveryState, Event
 from app.domain.manifest import Planned
 from app.store import announcements, deliveries, holds
 from app.store.deliveries import DeliveryRow, Overtaken
-from app.workflows.ledger import Ledger, Outcome
+from app.workflows.attempt import Outcome
+from app.workflows.ledger import Ledger
 
 if TYPE_CHECKING:
     from app.workflows.deliver import Courier

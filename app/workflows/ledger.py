@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from adapters.contract import Limits, Receipt, Role
+from adapters.contract import Receipt, Role
 from app.domain.delivery import FINAL, DeliveryState, Event
 from app.domain.manifest import Manifest
 from app.services import announce
@@ -29,6 +29,7 @@ from app.store.database import UNUSABLE, Bulk, Work, in_turn
 from app.store.deliveries import Change, DeliveryRow, Overtaken, PostedAlready
 from app.store.holds import Hold
 from app.store.tables import moment
+from app.workflows.attempt import Ask, Lease, NotOurs, Opening, Outcome, Stopped, Wait
 
 log = structlog.get_logger(__name__)
 
@@ -41,55 +42,6 @@ ANOTHER_LEADS = 0.5  # seconds until one that leads no more looks again
 WINDOW_CLOSED = "The approved send window has closed. Revise to send it late."
 
 
-@dataclass(slots=True)
-class Lease:
-    """A worker's term over an announcement; term 0 until it has begun."""
-
-    announcement: str
-    worker: str
-    term: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What became of the wish to open an attempt: only where it is `ours` the call may follow; else wait, or see the row."""
-
-    row: DeliveryRow
-    ours: bool = False
-    wait: float = 0.0  # seconds; with `booked` the moment after them is reserved
-    booked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """The wish to open an attempt; `booked` where its moment in the budgets has come."""
-
-    row: DeliveryRow
-    limits: Limits
-    booked: bool = False
-
-    @property
-    def buckets(self) -> list[str]:
-        """See `budgets.closable`."""
-        return budgets.closable(self.limits, self.row.destination)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a try, and when the next may follow.
-
-    `wait` is in seconds; `closes` says for how many of them the platform wants no post at all, by anybody who shares its budget. With
-    `pauses` nothing is sent to the destination until a person has mended it.
-    """
-
-    event: Event
-    problem: str = ""
-    receipt: Receipt | None = None
-    wait: float | None = None
-    closes: float = 0.0
-    pauses: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class _Told:
     row: DeliveryRow
@@ -99,26 +51,6 @@ class _Told:
     @property
     def change(self) -> Change:
         return Change(self.row, self.outcome.event, self.outcome.receipt, self.outcome.problem)
-
-
-class Stopped(Exception):
-    """Nothing may be sent there: `event` and the message are what becomes of the delivery."""
-
-    def __init__(self, event: Event, why: str) -> None:
-        super().__init__(why)
-        self.event = event
-
-
-class NotOurs(Exception):
-    """Another worker's term, or another destination leads."""
-
-
-class Wait(Exception):
-    """Not yet."""
-
-    def __init__(self, seconds: float, booked: bool) -> None:
-        super().__init__(f"{seconds:g} s")
-        self.seconds, self.booked = seconds, booked
 
 
 @dataclass(frozen=True, slots=True)

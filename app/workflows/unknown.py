@@ -19,7 +19,7 @@ from app.domain.manifest import Planned
 from app.services.context import Context, Destination
 from app.store import deliveries
 from app.store.deliveries import AttemptRow, DeliveryRow
-from app.workflows.ledger import Outcome
+from app.workflows.attempt import Outcome
 
 log = structlog.get_logger(__name__)
 

@@ -48,10 +48,10 @@ from app.store.deliveries import AttemptRow, DeliveryRow
 from app.store.tables import announcements, attempts, incidents, iso, metadata, revisions, timeline
 from app.store.tables import deliveries as table
 from app.workflows import broadcast, deliver
+from app.workflows.attempt import Lease
 from app.workflows.broadcast import Story
 from app.workflows.crew import Crew
 from app.workflows.deliver import Courier
-from app.workflows.ledger import Lease
 
 SITE = "https://posts.example/"
 

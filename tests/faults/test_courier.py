@@ -18,8 +18,8 @@ from app.services.verification import NotApproved
 from app.store import database
 from app.store.deliveries import DeliveryRow
 from app.workflows import deliver, unknown
+from app.workflows.attempt import Ask, Lease, NotOurs
 from app.workflows.deliver import Courier
-from app.workflows.ledger import Ask, Lease, NotOurs
 from tests.faults.scripted import SITE, Answer, Desk, Frozen, Late, Scripted, furnished, until
 
 Furnish = Callable[..., Awaitable[Desk]]

@@ -81,7 +81,7 @@ async def _act(ctx: Context, delivery_id: str, event: Event, by: str, data: dict
             raise Refused(409, f"The delivery is {row.state}.", "Read its state again; perhaps it went out meanwhile.") from error
         changed = {"state": AnnouncementState.SENDING.value}
         if event is Event.RETRIED:
-            await _opened(ctx, tx, row.destination)
+            await _opened(tx, row.destination)
             changed |= await _leads_again(ctx, tx, announcement, row)
         await store.change_announcement(tx, announcement.id, **changed)
         await ctx.database.signal(tx, announcement.id)
@@ -91,11 +91,10 @@ async def _act(ctx: Context, delivery_id: str, event: Event, by: str, data: dict
         )
 
 
-async def _opened(ctx: Context, tx: AsyncConnection, destination: str) -> None:
+async def _opened(tx: AsyncConnection, destination: str) -> None:
     """A person says that it can be tried: a pause ends, and so does the wait that the platform asked for."""
     await holds.lift(tx, destination, "paused")
-    if found := ctx.destinations.get(destination):
-        await budgets.reopen(tx, budgets.closable(found.adapter.limits, destination)[0])
+    await budgets.reopen(tx, destination)
 
 
 async def _leads_again(ctx: Context, tx: AsyncConnection, announcement: AnnouncementRow, row: DeliveryRow) -> dict[str, Any]:

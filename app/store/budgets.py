@@ -8,14 +8,14 @@ the platform itself says to wait, the bucket is closed for so long. Times are th
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert as on_postgres
 from sqlalchemy.dialects.sqlite import insert as on_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.contract import Limits, Pace
+from adapters.contract import Pace
 from app.store.tables import budgets
 
 _NOW = 0.001
@@ -48,11 +48,6 @@ async def book(tx: AsyncConnection, wanted: Sequence[Sequence[Pace]]) -> list[fl
     return waits
 
 
-def closable(limits: Limits, destination: str) -> list[str]:
-    """The buckets whose closing holds a destination up; the first is closed where the platform asks to wait."""
-    return [pace.bucket for pace in limits.paces] or [f"destination:{destination}"]
-
-
 async def reopen(tx: AsyncConnection, bucket: str) -> None:
     """A person says that there is no need to wait any more."""
     await tx.execute(update(budgets).where(budgets.c.bucket == bucket).values(closed_to=0.0))
@@ -64,13 +59,13 @@ def _name(pace: Pace) -> str:
 
 
 async def close(tx: AsyncConnection, bucket: str, seconds: float) -> None:
-    """Nothing goes through this bucket for so many seconds."""
+    """Nothing goes through this bucket for so many seconds. What a platform asks of one place is kept under the destination's id."""
     await _known(tx, [bucket])
     until = await clock(tx) + seconds
     await tx.execute(update(budgets).where(budgets.c.bucket == bucket, budgets.c.closed_to < until).values(closed_to=until))
 
 
-async def closed(tx: AsyncConnection, buckets: Sequence[str]) -> dict[str, float]:
+async def closed(tx: AsyncConnection, buckets: Collection[str]) -> dict[str, float]:
     """The buckets that are closed, with the seconds that are left."""
     query = select(budgets.c.bucket, budgets.c.closed_to).where(budgets.c.bucket.in_(buckets), budgets.c.closed_to > 0)
     found = (await tx.execute(query)).all()

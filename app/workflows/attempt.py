@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from adapters.contract import Limits, Receipt
 from app.domain.delivery import Event
-from app.store import budgets
 from app.store.deliveries import DeliveryRow
 
 
@@ -37,17 +36,12 @@ class Ask:
     limits: Limits
     booked: bool = False
 
-    @property
-    def buckets(self) -> list[str]:
-        """See `budgets.closable`."""
-        return budgets.closable(self.limits, self.row.destination)
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a try, and when the next may follow.
 
-    `wait` is in seconds; `closes` says for how many of them the platform wants no post at all, by anybody who shares its budget. With
+    `wait` is in seconds; `closes` says for how many of them the platform wants no post there at all, of any announcement. With
     `pauses` nothing is sent to the destination until a person has mended it.
     """
 

@@ -226,7 +226,7 @@ class _Errand:
         async with self.courier.crew.one_request(f"{self.planned.platform}:{self.planned.account}", limits):
             await self.courier.verify_again()
             since = time.monotonic()
-            opening = await ledger.open(ask := Ask(row, limits, self.booked_for > 0))
+            opening = await ledger.open(Ask(row, limits, self.booked_for > 0))
             row, self.booked_for = opening.row, (self.booked_for or since + opening.wait) if opening.booked else 0.0
             if not opening.ours:
                 return row, Outcome(Event.STARTED, wait=opening.wait or None)
@@ -235,7 +235,7 @@ class _Errand:
             outcome = await _publish(destination, part, key(row.id, row.done), reply_to)
         if outcome.receipt and not row.done and self._leads(row) and not self.courier.promoting:
             self.courier.points_to(outcome.receipt.permalink)  # first, so that the receipt and all attempts at pointers share a transaction
-        return await self._told(row, self._timed(outcome, tries), ask.buckets[0])
+        return await self._told(row, self._timed(outcome, tries))
 
     async def _find_out(self, row: DeliveryRow, destination: Destination, tries: int) -> tuple[DeliveryRow, Outcome]:
         async def pause(seconds: float) -> bool:
@@ -275,8 +275,8 @@ class _Errand:
         due = self.courier.ctx.now + timedelta(seconds=wait)
         return replace(outcome, wait=wait, problem=f"{outcome.problem} Next try at {at(due)}.")
 
-    async def _told(self, row: DeliveryRow, outcome: Outcome, bucket: str = "") -> tuple[DeliveryRow, Outcome]:
-        changed = await self.courier.ledger.settle(row, outcome, bucket)
+    async def _told(self, row: DeliveryRow, outcome: Outcome) -> tuple[DeliveryRow, Outcome]:
+        changed = await self.courier.ledger.settle(row, outcome)
         if outcome.receipt and changed.done and not row.done and changed.role == Role.PRIMARY.value:
             changed = await posted_after_all(self.courier.ledger, changed)
         return changed, outcome

@@ -46,7 +46,6 @@ WINDOW_CLOSED = "The approved send window has closed. Revise to send it late."
 class _Told:
     row: DeliveryRow
     outcome: Outcome
-    bucket: str
 
     @property
     def change(self) -> Change:
@@ -84,10 +83,10 @@ class Ledger:
         just_now = attempt is not None and attempt.runner == self.lease.worker and attempt.started_at >= begun
         return Opening(fresh, ours=fresh.state == DeliveryState.SENDING.value and just_now)
 
-    async def settle(self, row: DeliveryRow, outcome: Outcome, bucket: str = "") -> DeliveryRow:
+    async def settle(self, row: DeliveryRow, outcome: Outcome) -> DeliveryRow:
         """Records an outcome; where somebody else was faster, gives the delivery as they left it, and a receipt is not lost."""
         try:
-            return await self._written(self._settle_all, _Told(row, outcome, bucket))
+            return await self._written(self._settle_all, _Told(row, outcome))
         except Overtaken:
             return await self.came_late(row, outcome.receipt) if outcome.receipt else await self.fresh(row.id)
 
@@ -103,7 +102,7 @@ class Ledger:
                 await asyncio.sleep(1)
                 continue
             with contextlib.suppress(Overtaken):
-                return await self._written(self._settle_all, _Told(fresh, Outcome(Event.CAME_LATE, receipt=receipt), ""))
+                return await self._written(self._settle_all, _Told(fresh, Outcome(Event.CAME_LATE, receipt=receipt)))
         return await self.alarm(await self.fresh(row.id), "posted-besides", f"{SECOND} {_where(receipt)}")
 
     async def alarm(self, row: DeliveryRow, event: str, problem: str) -> DeliveryRow:
@@ -143,8 +142,8 @@ class Ledger:
             leads = await self.must_be_ours(tx)
         except NotOurs as error:
             return [error for _ in asks]
-        held = await holds.standing(tx, {ask.row.destination for ask in asks})
-        closed = await budgets.closed(tx, sorted({bucket for ask in asks for bucket in ask.buckets}))
+        places = {ask.row.destination for ask in asks}
+        held, closed = await holds.standing(tx, places), await budgets.closed(tx, places)
         for ask in asks:
             if against := self._against(ask, leads, held, closed):
                 told[ask.row.id] = against
@@ -166,7 +165,7 @@ class Ledger:
             return Stopped(Event.SKIPPED, left_out(hold))
         if hold:
             return Stopped(Event.REFUSED, f"{row.destination} is paused since {at(hold.at)}. {hold.why} Once it is mended, retry.")
-        wait = max((closed.get(bucket, 0.0) for bucket in ask.buckets), default=0.0)
+        wait = closed.get(row.destination, 0.0)
         return Wait(wait, ask.booked) if wait else None
 
     async def _settle_all(self, tx: AsyncConnection, items: Sequence[_Told]) -> Sequence[DeliveryRow | Exception]:
@@ -176,8 +175,8 @@ class Ledger:
         done = [(item, changed) for item, changed in zip(kept, told, strict=True) if isinstance(changed, DeliveryRow)]
         await timeline.append_all(tx, self.ctx.now, [self._fact(item, changed) for item, changed in done])
         for item, changed in done:
-            if item.outcome.closes and item.bucket:
-                await budgets.close(tx, item.bucket, item.outcome.closes)
+            if item.outcome.closes:
+                await budgets.close(tx, changed.destination, item.outcome.closes)
             if item.outcome.pauses:
                 await holds.put(tx, Hold(changed.destination, "paused", changed.problem, "tocsin", self.ctx.now))
         results = {id(item): result for item, result in zip(kept, told, strict=True)}

@@ -169,6 +169,19 @@ async def test_a_platform_that_asks_one_to_wait_is_asked_by_nobody_meanwhile(des
     assert len(platform(desk, "here").requests) == 3
 
 
+async def test_a_wait_that_is_asked_of_one_place_holds_up_no_other_of_the_same_credential(desk: Desk) -> None:
+    """One chat of a bot is flooded; the bot's other chats are told at once."""
+    shared = (Pace("bot", 100, 1.0),)
+    platform(desk, "here").paces = shared
+    platform(desk, "here").script = [NotSent("Busy.", 3.0)]
+    second = await another(desk, 2, "there", Scripted(paces=shared))
+    first = asyncio.ensure_future(desk.run())
+    await until(lambda: platform(desk, "here").requests)
+    assert await (await second.new_process(first_lives=True)).run() == "sent"
+    assert not first.done(), "it waits as it was asked to, alone"
+    assert await first == "sent"
+
+
 async def test_a_refusal_that_a_person_must_mend_pauses_the_destination(desk: Desk) -> None:
     platform(desk, "here").script = [NeedsOperator("The token was revoked; make a new one.")]
     second = await another(desk, 2, "here", platform(desk, "here"))

@@ -24,7 +24,7 @@ from app.store import deliveries
 from app.store.deliveries import DeliveryRow
 from app.workflows.attempt import Ask, Lease, Outcome
 from app.workflows.crew import Crew, Pulse
-from app.workflows.lead import posted_after_all, step_down
+from app.workflows.follow import posted_after_all, step_down
 from app.workflows.ledger import Ledger, at
 from app.workflows.unknown import Inquiry
 

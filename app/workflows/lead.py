@@ -1,4 +1,4 @@
-"""Who carries the full text: the primary, else the next approved fallback, and what becomes of one that has to follow.
+"""Who carries the full text: the primary, else the next approved fallback. What becomes of one that has to follow lies in `follow`.
 
 Exactly one destination leads, and all others point to it. A primary that refuses for certain, or is left out, is followed at once; one
 that has not posted within the approved limit, then. It may turn out to have posted after all: that is shown and alarms the team.
@@ -9,21 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Role
-from app.domain.delivery import NOTHING_UNDER_WAY, DeliveryState, Event
-from app.domain.manifest import Planned
+from app.domain.delivery import DeliveryState
 from app.store import announcements, deliveries, holds
 from app.store.deliveries import DeliveryRow, Overtaken
-from app.workflows.attempt import Outcome
-from app.workflows.ledger import Ledger
-
-if TYPE_CHECKING:
-    from app.workflows.deliver import Courier
+from app.workflows.deliver import Courier
 
 log = structlog.get_logger(__name__)
 
@@ -158,36 +153,3 @@ class Lead:
             pass
         finally:
             courier.promoting = False
-
-
-async def step_down(ledger: Ledger, row: DeliveryRow, planned: Planned) -> DeliveryRow:
-    """Makes a primary that did not lead a pointer to the one that does, with the words that were approved for that."""
-    if DeliveryState(row.state) not in NOTHING_UNDER_WAY:
-        return row
-    if planned.pointer is None:
-        why = "Another destination carries the full text, and no pointer was approved here."
-        return await ledger.settle(row, Outcome(Event.REFUSED, why)) if row.state == DeliveryState.PLANNED.value else row
-
-    async def work(tx: AsyncConnection) -> DeliveryRow:
-        assert planned.pointer is not None
-        return await deliveries.recast(tx, row, Role.POINTER.value, len(planned.pointer.parts), ledger.ctx.now)
-
-    try:
-        return await ledger.write(work)
-    except Overtaken:
-        return await ledger.fresh(row.id)
-
-
-async def posted_after_all(ledger: Ledger, row: DeliveryRow) -> DeliveryRow:
-    """Where another leads by now, two full posts are or will be out: readers of this one see no updates there, so people have to know."""
-    if len(ledger.manifest.primaries) < 2:
-        return row
-    async with ledger.ctx.database.read() as tx:
-        announcement = await announcements.announcement(tx, row.announcement)
-    leads = (announcement.leads if announcement else "") or ledger.manifest.primary
-    if leads == row.destination:
-        return row
-    problem = (
-        f"It was posted after all, when {leads} led already, and {leads} stays the reference. Say there by hand where the updates are."
-    )
-    return await ledger.alarm(row, "posted-after-all", problem)

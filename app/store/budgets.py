@@ -11,11 +11,10 @@ import time
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import bindparam, select, text, update
-from sqlalchemy.dialects.postgresql import insert as on_postgres
-from sqlalchemy.dialects.sqlite import insert as on_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Pace
+from app.store.records import adding
 from app.store.tables import budgets
 
 _NOW = 0.001
@@ -79,6 +78,5 @@ def _moment(pace: Pace, booked_to: float) -> float:
 
 
 async def _known(tx: AsyncConnection, buckets: Sequence[str]) -> None:
-    insert = on_postgres if tx.dialect.name == "postgresql" else on_sqlite
     rows = [{"bucket": bucket, "booked_to": 0.0, "closed_to": 0.0} for bucket in buckets]
-    await tx.execute(insert(budgets).on_conflict_do_nothing(), rows)
+    await tx.execute(adding(tx, budgets), rows)

@@ -228,12 +228,6 @@ class Database:
         """SQLAlchemy's, through which connections are opened."""
         return (self.engine.sync_engine, self._lane.engine) if self._lane else (self.engine.sync_engine,)
 
-    async def let_go(self) -> None:
-        """Closes every connection that rests; what is asked next opens new ones."""
-        if self._lane:
-            self._lane.engine.dispose()
-        await self.engine.dispose()
-
 
 def _on_postgres(url: str) -> AsyncEngine:
     """A server that fell silent is given up after some ten seconds, by the kernel or by `SILENCE`, and not after a quarter of an hour."""

@@ -10,11 +10,9 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert as on_postgres
-from sqlalchemy.dialects.sqlite import insert as on_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.records import many
+from app.store.records import adding, many
 from app.store.tables import holds
 
 Kind = Literal["excluded", "paused"]
@@ -41,9 +39,8 @@ async def standing(tx: AsyncConnection, destinations: Collection[str] | None = N
 
 async def put(tx: AsyncConnection, hold: Hold) -> bool:
     """Holds a destination; whether that is new."""
-    insert = on_postgres if tx.dialect.name == "postgresql" else on_sqlite  # two workers may be refused at the same moment
     values = {"destination": hold.destination, "kind": hold.kind, "why": hold.why, "by": hold.by, "at": hold.at}
-    new = insert(holds).values(values).on_conflict_do_nothing().returning(holds.c.destination)
+    new = adding(tx, holds).values(values).returning(holds.c.destination)
     return (await tx.execute(new)).first() is not None
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable
+from sqlalchemy import Executable, Table
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 R = TypeVar("R")
@@ -19,6 +20,12 @@ async def first(tx: AsyncConnection, record: type[R], query: Executable) -> R | 
     """The first row, or None."""
     row = (await tx.execute(query)).mappings().first()
     return record(**_known(record, row)) if row else None
+
+
+def adding(tx: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An insert that leaves a row alone which is there already; two workers may add the same at the same moment."""
+    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
 
 
 def _known(record: type[Any], row: Any) -> dict[str, Any]:

@@ -569,7 +569,7 @@ async def test_a_lock_from_outside_delays_and_breaks_nothing(furnish: Furnish, m
     monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 100)
     desk = await furnish()
     courier, row = await desk.courier(), await desk.row()
-    await desk.ctx.database.let_go()  # what opens now has the short patience
+    await let_go(desk)  # what opens now has the short patience
     async with desk.ctx.database.engine.connect() as other:
         await other.exec_driver_sql("BEGIN IMMEDIATE")
         task = asyncio.ensure_future(courier.deliver(row))
@@ -578,6 +578,13 @@ async def test_a_lock_from_outside_delays_and_breaks_nothing(furnish: Furnish, m
         await other.exec_driver_sql("ROLLBACK")
     assert (await asyncio.wait_for(task, 20)).state == "posted"
     assert len(desk.platform.requests) == 1
+
+
+async def let_go(desk: Desk) -> None:
+    """Closes every connection that rests."""
+    await desk.ctx.database.engine.dispose()
+    for engine in desk.ctx.database.engines[1:]:
+        engine.dispose()
 
 
 @contextlib.asynccontextmanager
@@ -589,7 +596,7 @@ async def unwritable(desk: Desk) -> AsyncIterator[None]:
         cursor.execute("PRAGMA query_only=ON")
         cursor.close()
 
-    await desk.ctx.database.let_go()  # what opens from now on cannot write
+    await let_go(desk)  # what opens from now on cannot write
     for engine in desk.ctx.database.engines:
         event.listen(engine, "connect", refuse)
     try:
@@ -597,4 +604,4 @@ async def unwritable(desk: Desk) -> AsyncIterator[None]:
     finally:
         for engine in desk.ctx.database.engines:
             event.remove(engine, "connect", refuse)
-        await desk.ctx.database.let_go()
+        await let_go(desk)

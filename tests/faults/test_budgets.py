@@ -7,14 +7,12 @@ comes at least `(N - posts) * seconds / posts` after the first. What a platform 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-import os
-import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,28 +23,22 @@ from app.store import budgets, holds
 from app.store.database import Database
 from app.store.tables import metadata
 from tests.faults.scripted import Desk, Scripted, another, furnished, trust, until
+from tests.support.cluster import demanded, fresh_database
 
-POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "")
 BUCKETS = itertools.count()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    url, name = f"sqlite+aiosqlite:///{tmp_path / 'tocsin.sqlite'}", f"tocsin_test_{secrets.token_hex(6)}"
-    if request.param == "postgres":
-        if not POSTGRES:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)("TOCSIN_TEST_POSTGRES is not set")
-        with psycopg.connect(POSTGRES, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        url = (POSTGRES.rsplit("/", 1)[0] + f"/{name}").replace("postgresql://", "postgresql+psycopg://")
-    opened = Database(url)
-    async with opened.write() as tx:
-        await tx.run_sync(metadata.create_all)
-    yield opened
-    await opened.close()
-    if request.param == "postgres":
-        with psycopg.connect(POSTGRES, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with contextlib.ExitStack() as stack:
+        url = f"sqlite+aiosqlite:///{tmp_path / 'tocsin.sqlite'}"
+        if request.param == "postgres":
+            url = stack.enter_context(fresh_database(demanded())).replace("postgresql://", "postgresql+psycopg://")
+        opened = Database(url)
+        async with opened.write() as tx:
+            await tx.run_sync(metadata.create_all)
+        yield opened
+        await opened.close()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 import rfc8785
 from alembic import command
@@ -26,8 +23,8 @@ from app.store import migrate, workers
 from app.store.database import Database
 from app.store.tables import announcements, attempts, deliveries, incidents, metadata, revisions
 from tests.faults.scripted import SITE, Desk, Scripted, furnished, trust
+from tests.support.cluster import demanded, fresh_database
 
-POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "")
 NEW = {"worker", "term", "leads", "led_since"}
 """Columns that version 0001 did not have."""
 
@@ -35,14 +32,8 @@ NEW = {"worker", "term", "leads", "led_since"}
 @pytest.fixture
 def server() -> Iterator[str]:
     """A fresh database on the server, dropped afterwards."""
-    if not POSTGRES:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("TOCSIN_TEST_POSTGRES is not set")
-    name = f"tocsin_test_{secrets.token_hex(6)}"
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    yield (POSTGRES.rsplit("/", 1)[0] + f"/{name}").replace("postgresql://", "postgresql+psycopg://")
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with fresh_database(demanded()) as url:
+        yield url.replace("postgresql://", "postgresql+psycopg://")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

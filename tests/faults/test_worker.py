@@ -6,8 +6,6 @@ Each worker has a context and a database pool of its own, as its own process wou
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,23 +28,14 @@ from app.workflows import broadcast
 from app.workflows import worker as module
 from app.workflows.worker import BEAT, DEAD_AFTER, PERIOD, Watch, Worker
 from tests.faults.scripted import Desk, Frozen, Scripted, another, furnished, trust, until
-
-POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "")
+from tests.support.cluster import demanded, fresh_database
 
 
 @pytest.fixture
 def server() -> Iterator[str]:
     """A fresh database on the server, dropped afterwards; its URL as SQLAlchemy's."""
-    if not POSTGRES:
-        if os.environ.get("CI"):
-            pytest.fail("TOCSIN_TEST_POSTGRES is not set, and CI demands this lane")
-        pytest.skip("TOCSIN_TEST_POSTGRES is not set")
-    name = f"tocsin_test_{secrets.token_hex(6)}"
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    yield (POSTGRES.rsplit("/", 1)[0] + f"/{name}").replace("postgresql://", "postgresql+psycopg://")
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with fresh_database(demanded()) as url:
+        yield url.replace("postgresql://", "postgresql+psycopg://")
 
 
 @dataclass(slots=True, eq=False)

@@ -43,7 +43,12 @@ class Terminal:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "app.cli", *arguments]
-        return subprocess.Popen(command, env=self.environ(), stdin=-3, stdout=-1, stderr=-1, text=True)
+
+        def in_the_foreground() -> None:
+            """What runs these tests may have been started in the background, where a shell has Ctrl-C ignored."""
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+        return subprocess.Popen(command, env=self.environ(), stdin=-3, stdout=-1, stderr=-1, text=True, preexec_fn=in_the_foreground)
 
     def run(self, *arguments: str, code: int = 0, stdin: str | None = None, environ: dict[str, str] | None = None) -> Done:
         """One command to its end, which must have this exit code; a person never sees a traceback."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 import sqlite3
 import time
@@ -28,6 +27,7 @@ from app.rehearsal import play
 from app.rehearsal.play import stage
 from app.store import migrate
 from app.store.timeline import _APPEND_LOCK, Entry, first_broken
+from tests.support.cluster import demanded, fresh_database
 from tests.support.desk import JSON, Desk
 
 ANYONE = httpx.Client(trust_env=False)  # without a token; one, since each takes its time to be made
@@ -41,7 +41,6 @@ def _closed_at_the_end() -> Iterator[None]:
 
 BOTH = ("first-reviewer", "second-reviewer")
 LONG_AGO = "2020-01-01T00:00:00.000000Z"
-POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "")
 
 
 def sql(desk: Desk, query: str, *values: Any) -> list[Any]:
@@ -430,16 +429,9 @@ async def test_a_junk_clock_in_the_house_is_told(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str]]:
     """A rehearsal on a fresh Postgres database, and its URL; only where TOCSIN_TEST_POSTGRES names a server."""
-    if not POSTGRES:
-        pytest.skip("TOCSIN_TEST_POSTGRES is not set")
-    name = f"tocsin_hostile_{secrets.token_hex(6)}"
-    url = POSTGRES.rsplit("/", 1)[0] + f"/{name}"
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    with stage(tmp_path_factory.mktemp("hostile-postgres"), environ={"TOCSIN_DATABASE_URL": url}) as started:
+    folder = tmp_path_factory.mktemp("hostile-postgres")
+    with fresh_database(demanded()) as url, stage(folder, environ={"TOCSIN_DATABASE_URL": url}) as started:
         yield Desk(started), url
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def test_on_postgres_a_cancelled_one_stays_so_though_the_last_one_approves_meanwhile(on_postgres: tuple[Desk, str]) -> None:

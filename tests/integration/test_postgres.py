@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 import rfc8785
@@ -21,25 +21,18 @@ import rfc8785
 from app.rehearsal import play
 from app.rehearsal.play import Stage, stage
 from app.store.timeline import Entry, first_broken
+from tests.faults.harness import Town
+from tests.faults.judgement import judge
 from tests.integration.test_main_job import quiet
+from tests.support.cluster import demanded, fresh_database
 from tests.support.desk import Desk
-
-SERVER = os.environ.get("TOCSIN_TEST_POSTGRES", "")
 
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
     """A fresh database, dropped afterwards."""
-    if not SERVER:
-        if os.environ.get("CI"):
-            pytest.fail("TOCSIN_TEST_POSTGRES is not set, and CI demands this lane")
-        pytest.skip("TOCSIN_TEST_POSTGRES is not set")
-    name = f"tocsin_test_{secrets.token_hex(6)}"
-    with psycopg.connect(SERVER, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    yield SERVER.rsplit("/", 1)[0] + f"/{name}"
-    with psycopg.connect(SERVER, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with fresh_database(demanded()) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -82,36 +75,77 @@ def _entry(item: dict[str, Any]) -> Entry:
     return Entry(**item | {"at": datetime.fromisoformat(item["at"]), "data": rfc8785.dumps(item["data"]).decode()})
 
 
+WORKERS = "SELECT count(*) FROM workers"
+ENDED = "SELECT state IN ('sent', 'incomplete') FROM announcements WHERE id = %s"
+LEFT = "SELECT count(*) FROM deliveries WHERE announcement = %s AND state NOT IN ('posted', 'by_hand')"
+FROZEN = 30.0
+
+
+def test_a_server_that_was_frozen_for_half_a_minute_starts_nothing_when_it_wakes(running: Stage, database: str, tmp_path: Path) -> None:
+    """It is halted with the primary's request under way: the worker settles that and goes on, and the late answer does no harm."""
+    here, server = Town(running), running.processes[1]
+    slow(running)
+    with beside(running, tmp_path), psycopg.connect(database, autocommit=True) as tx:
+        until(lambda: tx.execute(WORKERS).fetchone() == (2,), 60)
+        asked = len(running.state()["log"]["x"])
+        announcement = here.announce("frozen")["id"]
+        sending = here.second_signature(announcement)()
+        until(lambda: len(running.state()["log"]["x"]) > asked, 10)
+        server.send_signal(signal.SIGSTOP)
+        try:
+            halted = time.monotonic()
+            until(lambda: tx.execute(LEFT, [announcement]).fetchone() == (0,), FROZEN)
+            time.sleep(max(FROZEN - (time.monotonic() - halted), 0))
+        finally:
+            server.send_signal(signal.SIGCONT)
+        sending.join()
+        until(lambda: tx.execute(WORKERS).fetchone() == (2,), 20)  # it was buried, and begins anew under another name
+        time.sleep(2)  # in which it would do what it must not
+        until(lambda: tx.execute(ENDED, [announcement]).fetchone() == (True,), 90)
+        verdict = judge(here.await_(announcement), running.state(), "frozen")
+    assert verdict.good, verdict.wrong
+    assert not verdict.undecided
+
+
 def test_a_worker_beside_the_server_goes_on_when_that_is_killed(running: Stage, database: str, tmp_path: Path) -> None:
     """Two processes on one database are no mistake any more: the server is killed in mid-broadcast, and the worker has it done."""
-    desk, main = Desk(running), running.stand_ins["main"]
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_")} | running.house.environ
-    posts = len(running.state()["x"])
-    with (tmp_path / "worker.log").open("w") as log, psycopg.connect(database, autocommit=True) as tx:
-        worker = subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], env=environ, stderr=log)
-        try:
-            until(lambda: tx.execute("SELECT count(*) FROM workers").fetchone() == (2,), 60)
-            for platform in ("x", "reddit", "discord"):
-                order = {"platform": platform, "fault": "latency", "value": 0.3}
-                httpx.post(f"{main}/faults", json=order, trust_env=False).raise_for_status()
-            accepted = desk.announce()
-            for person in ("first-reviewer", "second-reviewer"):
-                assert desk.decide(accepted["id"], person).status_code == 200
-            time.sleep(0.2)
-            running.processes[1].kill()
-            ended = "SELECT state IN ('sent', 'incomplete') FROM announcements WHERE id = %s"
-            until(lambda: tx.execute(ended, [accepted["id"]]).fetchone() == (True,), 90)
-            found = "SELECT role, state, parts FROM deliveries WHERE announcement = %s"
-            rows = tx.execute(found, [accepted["id"]]).fetchall()
-            assert tx.execute("SELECT count(*) FROM workers").fetchone() == (1,)
-        finally:
-            worker.terminate()
-            worker.wait(40)
+    desk, posts = Desk(running), len(running.state()["x"])
+    slow(running)
+    with beside(running, tmp_path) as worker, psycopg.connect(database, autocommit=True) as tx:
+        until(lambda: tx.execute(WORKERS).fetchone() == (2,), 60)
+        accepted = desk.announce()
+        for person in ("first-reviewer", "second-reviewer"):
+            assert desk.decide(accepted["id"], person).status_code == 200
+        time.sleep(0.2)
+        running.processes[1].kill()
+        until(lambda: tx.execute(ENDED, [accepted["id"]]).fetchone() == (True,), 90)
+        found = "SELECT role, state, parts FROM deliveries WHERE announcement = %s"
+        rows = tx.execute(found, [accepted["id"]]).fetchall()
+        until(lambda: tx.execute(WORKERS).fetchone() == (1,), 20)
     primary = next(row for row in rows if row[0] == "primary")
     assert primary[1] == "posted"
     assert len(running.state()["x"]) - posts == primary[2], "each part of the thread once"
     assert {state for _, state, _ in rows} <= {"posted", "unknown", "by_hand"}, "unknown only where nobody can look"
     assert worker.returncode == 0
+
+
+@contextlib.contextmanager
+def beside(running: Stage, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A `tocsin worker` of the same house."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_")} | running.house.environ
+    with (folder / "worker.log").open("w") as log:
+        worker = subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], env=environ, stderr=log)
+        try:
+            yield worker
+        finally:
+            worker.terminate()
+            worker.wait(40)
+
+
+def slow(running: Stage) -> None:
+    """Each of these takes 0.3 s for a post."""
+    for platform in ("x", "reddit", "discord"):
+        Town(running).order(platform, "latency", value=0.3)
 
 
 def until(condition: Callable[[], bool], seconds: float) -> None:

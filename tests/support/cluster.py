@@ -13,11 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from app.rehearsal.house import _free_port
 
 PATIENCE = 60
 INSTALLED = Path("/usr/lib/postgresql")
+
+
+def demanded() -> str:
+    """The server that TOCSIN_TEST_POSTGRES names; without one the test is skipped, and in CI it fails."""
+    server = os.environ.get("TOCSIN_TEST_POSTGRES", "")
+    if not server:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("TOCSIN_TEST_POSTGRES is not set")
+    return server
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,8 @@ from app.bootstrap.configuration import ConfigurationError, RosterFile
 from app.bootstrap.destinations import load_destinations
 from app.bootstrap.logs import configure
 from app.bootstrap.mail import mailer
-from app.services.context import Clock, Context
+from app.bootstrap.memory import give_back
+from app.services.context import Clock, Context, Destination
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Database
@@ -48,6 +49,7 @@ def database_url(settings: Settings) -> str:
 async def open_house(settings: Settings) -> AsyncIterator[House]:
     """Opens everything, lets a worker run, and closes in order. Raises `ConfigurationError`."""
     configure(settings.log_level)
+    give_back()
     _more_files()
     try:
         tokens = Tokens(settings.api_tokens.get_secret_value())
@@ -62,8 +64,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         ahead = await migrate.upgrade(url, settings.environment.value)
         database = Database(url)
         stack.push_async_callback(database.close)
-        for destination in destinations.values():
-            stack.push_async_callback(destination.adapter.aclose)
+        stack.push_async_callback(_close, destinations)
         ctx = Context(
             settings,
             database,
@@ -78,6 +79,11 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         stack.push_async_callback(_stop, working)
         stack.push_async_callback(worker.stop)
         yield House(ctx, tokens)
+
+
+async def _close(destinations: Mapping[str, Destination]) -> None:
+    for destination in destinations.values():
+        await destination.adapter.aclose()
 
 
 def _more_files() -> None:

@@ -100,7 +100,7 @@ async def _opened(tx: AsyncConnection, destination: str) -> None:
 async def _leads_again(ctx: Context, tx: AsyncConnection, announcement: AnnouncementRow, row: DeliveryRow) -> dict[str, Any]:
     """What makes a primary or fallback lead again that a person retries, as long as none of them has posted or is just posting."""
     manifest = Manifest.parse((await store.manifest_text(tx, row.digest)).encode())
-    rows = [d for d in await deliveries.of_digest(tx, row.digest) if d.destination in manifest.primaries]
+    rows = await deliveries.of_digest(tx, row.digest, manifest.primaries)
     if (
         row.destination not in manifest.primaries
         or row.role != Role.PRIMARY.value

@@ -56,8 +56,8 @@ async def announce(ctx: Context, submission: Submission, by: str, announcement_i
 async def write_first(ctx: Context, tx: AsyncConnection, incident: IncidentRow, id_: str, kind: Kind, words: Wording, by: str) -> None:
     """Adds an announcement with its first revision, and asks for approvals. Raises `Refused`."""
     await _add(ctx, tx, incident, id_, kind, AnnouncementState.AWAITING_APPROVAL)
-    manifest = await write_revision(ctx, tx, incident, _facts(incident), id_, 1, kind, words, by)
-    await ask(ctx, tx, manifest, "approve")
+    fingerprint = await write_revision(ctx, tx, incident, _facts(incident), id_, 1, kind, words, by)
+    await tell(ctx, tx, "approve", id_, fingerprint)
 
 
 async def not_excluded(tx: AsyncConnection, destinations: Sequence[str]) -> tuple[str, ...]:
@@ -77,9 +77,9 @@ async def revise(ctx: Context, id_: str, words: Wording, by: str) -> None:
         incident = await store.incident(tx, row.incident)
         assert incident is not None
         revision = row.revision + 1
-        manifest = await write_revision(ctx, tx, incident, _facts(incident), id_, revision, Kind(row.kind), words, by)
+        fingerprint = await write_revision(ctx, tx, incident, _facts(incident), id_, revision, Kind(row.kind), words, by)
         await store.change_announcement(tx, id_, state=AnnouncementState.AWAITING_APPROVAL.value)
-        await ask(ctx, tx, manifest, "approve")
+        await tell(ctx, tx, "approve", id_, fingerprint)
 
 
 async def draft(
@@ -90,11 +90,6 @@ async def draft(
     await _add(ctx, tx, incident, id_, kind, AnnouncementState.DRAFT)
     await write_revision(ctx, tx, incident, _facts(incident), id_, 1, kind, words, "tocsin", window)
     return id_
-
-
-async def ask(ctx: Context, tx: AsyncConnection, manifest: Manifest, notice: str) -> None:
-    """Plans a notice with an approval link to every reviewer, and one to each internal destination."""
-    await tell(ctx, tx, notice, manifest.announcement, digest(manifest.to_bytes()))
 
 
 async def tell(ctx: Context, tx: AsyncConnection, notice: str, announcement: str, fingerprint: str, *, again: bool = False) -> None:
@@ -134,8 +129,8 @@ async def write_revision(
     words: Wording,
     by: str,
     window: tuple[datetime, datetime] | None = None,
-) -> Manifest:
-    """Renders, and stores one immutable revision with its manifest. Raises `Refused`."""
+) -> str:
+    """Renders, and stores one immutable revision; returns its manifest's digest. Raises `Refused`."""
     _refuse_what_would_be_ignored(ctx, words)
     follow_up = await follow_ups.of_announcement(tx, id_)
     if follow_up and follow_up.state != FollowUpState.OVERDUE.value:
@@ -146,9 +141,10 @@ async def write_revision(
         renderings.plan(ctx, Kind.CORRECTION, facts, Wording(words.correction), {}, chosen)
     manifest = _manifest(ctx, facts, id_, revision, kind, words, planned, chosen, by, window)
     raw = manifest.to_bytes()
+    fingerprint = digest(raw)
     await tx.execute(
         revisions.insert().values(
-            digest=digest(raw),
+            digest=fingerprint,
             announcement=id_,
             revision=revision,
             manifest=raw.decode(),
@@ -157,11 +153,11 @@ async def write_revision(
         )
     )
     window_row = {"not_before": moment(manifest.not_before), "not_after": moment(manifest.not_after)}
-    await store.change_announcement(tx, id_, digest=digest(raw), revision=revision, **window_row)
+    await store.change_announcement(tx, id_, digest=fingerprint, revision=revision, **window_row)
     await timeline.append(
-        tx, ctx.now, by, "revision-submitted", incident=incident.id, announcement=id_, data={"revision": revision, "digest": digest(raw)}
+        tx, ctx.now, by, "revision-submitted", incident=incident.id, announcement=id_, data={"revision": revision, "digest": fingerprint}
     )
-    return manifest
+    return fingerprint
 
 
 def _refuse_what_would_be_ignored(ctx: Context, words: Wording) -> None:

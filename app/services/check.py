@@ -42,13 +42,14 @@ async def when_due(ctx: Context) -> bool:
 
 async def all_of_them(ctx: Context) -> list[dict[str, Any]]:
     """Checks all destinations, many at once, keeps and returns what was found of each."""
-    places = asyncio.Semaphore(AT_ONCE)
+    left, told = iter(ctx.destinations.values()), dict[str, dict[str, Any]]()
 
-    async def in_turn(destination: Destination) -> dict[str, Any]:
-        async with places:
-            return await one(destination)
+    async def in_turn() -> None:
+        for destination in left:
+            told[destination.id] = await one(destination)
 
-    found = await asyncio.gather(*(in_turn(destination) for destination in ctx.destinations.values()))
+    await asyncio.gather(*(in_turn() for _ in range(AT_ONCE)))
+    found = [told[id_] for id_ in ctx.destinations]
     ctx.wrong_accounts = {item["destination"]: item["detail"] for item in found if item.pop("wrong_account")}
 
     async def work(tx: AsyncConnection) -> None:

@@ -52,12 +52,9 @@ async def _sent(ctx: Context, notice: NoticeRow) -> bool:
 
 
 async def _send(ctx: Context, notice: NoticeRow) -> None:
-    async with ctx.database.read() as tx:
-        announcement = await store.announcement(tx, notice.announcement)
-        raw = (await store.manifest_text(tx, notice.digest)).encode()
-    if announcement is None or announcement.digest != notice.digest or digest(raw) != notice.digest:
+    manifest = await _manifest(ctx, notice)
+    if manifest is None:
         return  # a newer revision has notices of its own
-    manifest = Manifest.parse(raw)
     subject = _SUBJECTS[notice.kind].format(title=manifest.incident.name)
     if ctx.settings.drill:
         subject = "[DRILL] " + subject
@@ -65,6 +62,16 @@ async def _send(ctx: Context, notice: NoticeRow) -> None:
         await _to_team(ctx, notice, manifest, subject)
     else:
         await _to_person(ctx, notice, manifest, subject)
+
+
+async def _manifest(ctx: Context, notice: NoticeRow) -> Manifest | None:
+    """What the notice is about, where that is the current revision still."""
+    async with ctx.database.read() as tx:
+        announcement = await store.announcement(tx, notice.announcement)
+        raw = (await store.manifest_text(tx, notice.digest)).encode()
+    if announcement is None or announcement.digest != notice.digest or digest(raw) != notice.digest:
+        return None
+    return Manifest.parse(raw)
 
 
 async def _to_person(ctx: Context, notice: NoticeRow, manifest: Manifest, subject: str) -> None:

@@ -92,9 +92,10 @@ _CLOSED_AS = {
 }
 
 
-async def of_digest(tx: AsyncConnection, digest: str) -> list[DeliveryRow]:
-    """All deliveries of one manifest, in its order."""
-    return await many(tx, DeliveryRow, select(deliveries).where(deliveries.c.digest == digest).order_by(deliveries.c.position))
+async def of_digest(tx: AsyncConnection, digest: str, only: Sequence[str] | None = None) -> list[DeliveryRow]:
+    """All deliveries of one manifest, in its order, or those to the given destinations alone."""
+    query = select(deliveries).where(deliveries.c.digest == digest).order_by(deliveries.c.position)
+    return await many(tx, DeliveryRow, query if only is None else query.where(deliveries.c.destination.in_(only)))
 
 
 async def get(tx: AsyncConnection, id_: str) -> DeliveryRow | None:

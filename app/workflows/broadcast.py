@@ -32,6 +32,7 @@ from app.workflows.attempt import Lease, NotOurs
 from app.workflows.crew import Crew
 from app.workflows.deliver import Courier
 from app.workflows.lead import Lead
+from app.workflows.line import Line, Place
 from app.workflows.read_back import Reader
 
 log = structlog.get_logger(__name__)
@@ -89,10 +90,13 @@ class Story:
 
     def __init__(self, ctx: Context, courier: Courier, row: AnnouncementRow) -> None:
         self.ctx, self.courier, self.row = ctx, courier, row
-        self._reader = Reader(ctx, courier)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._idle = asyncio.Event()  # set where no task is left
         self._leading: asyncio.Task[None] | None = None
         self._ending = self._failed = False
+        self._refused: NotApproved | NotOurs | None = None
+        self._line = Line(courier.places, self._also, self._delivered, before=courier.referenced, goes_on=lambda: courier.goes_on)
+        self._reader = Reader(ctx, courier, self._also)
 
     async def told(self, rows: Sequence[DeliveryRow]) -> str:
         """The story. Where no partner comes first, its beginning and the primary's first attempt reach the disk together."""
@@ -132,49 +136,54 @@ class Story:
         self._start(rows)
 
     def _start(self, rows: Sequence[DeliveryRow]) -> None:
-        """Everything at once, the search for who leads among it; none waits for another."""
-        left = [row for row in rows if DeliveryState(row.state) in _LEFT and row.id not in self.courier.carried]
+        """Lets everyone begin, the search for who leads among them; whoever points to that stands in line."""
+        courier, left = self.courier, [row for row in rows if DeliveryState(row.state) in _LEFT and row.id not in self.courier.carried]
         for row in left:
-            if not self.courier.may_lead(row) or (self._leading and not self._leading.done() and self.courier.reference.done()):
+            if row.role != Role.PARTNER.value and not courier.may_lead(row):
+                self._line.join(row)
+            elif not courier.may_lead(row) or (self._leading and not self._leading.done() and courier.reference.done()):
                 self._also(self._delivered(row))
-        if self._leading is None or (left and (self._leading.done() or (self.courier.nobody_leads and self.courier.reference.done()))):
-            if self.courier.reference.done() and not self.courier.reference.result():
-                self.courier.reference = asyncio.get_running_loop().create_future()
-            self._leading = self._also(Lead(self.courier, self._also, self._delivered).find(rows))
+        if self._leading is None or (left and (self._leading.done() or (courier.nobody_leads and courier.reference.done()))):
+            if courier.reference.done() and not courier.reference.result():
+                courier.reference = asyncio.get_running_loop().create_future()
+            self._leading = self._also(Lead(courier, self._also, self._delivered).find(rows))
 
     def _also(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.ensure_future(self._guarded(work))
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
+        self._idle.clear()
+        task.add_done_callback(self._over)
         return task
 
-    async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
-        try:
-            return await work
-        except (NotApproved, NotOurs):  # nothing of this run may go on
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        """What failed stays as it is on disk, and the broadcast is run again; where it is not ours any more, nothing of it may go on."""
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, NotApproved | NotOurs):
+            self._refused = self._refused or error
             self._end_it()
-            raise
+        elif error:
+            self._failed = True
+            log.error("delivery-failed", exc_info=error)
+        self._tasks.discard(task)
+        if not self._tasks:
+            self._idle.set()
 
-    async def _delivered(self, row: DeliveryRow) -> None:
-        self._look_at([await self.courier.deliver(row)])
+    async def _delivered(self, row: DeliveryRow, place: Place | None = None) -> None:
+        self._look_at([await self.courier.deliver(row, place)])
 
     def _look_at(self, rows: Sequence[DeliveryRow]) -> None:
         """Sent means seen. It is begun once a post is whole, and at the end for what is not."""
         for row in rows:
             whole = row.state == DeliveryState.POSTED.value or row.id not in self.courier.carried
-            if row.posted_at and whole and not row.read_back and self._reader.begins(row):
-                self._also(self._reader.look(row))
+            if row.posted_at and whole and not row.read_back:
+                self._reader.see(row)
 
     async def _all(self) -> None:
-        """Lets everything come to its end. What failed stays as it is on disk, and the broadcast is run again."""
+        """Lets everything come to its end."""
         while self._tasks:
-            tasks, self._tasks = self._tasks, set()
-            await asyncio.wait(tasks)
-            errors = [task.exception() for task in tasks if not task.cancelled()]  # each is looked at, or asyncio complains
-            for error in filter(None, errors):
-                if isinstance(error, NotApproved | NotOurs):
-                    raise error
-                self._failed = True
-                log.error("delivery-failed", exc_info=error)
+            await self._idle.wait()
+        if self._refused:
+            raise self._refused
 
     def _end_it(self) -> None:
         self.courier.over = self._ending = True
@@ -184,9 +193,8 @@ class Story:
     async def stopped(self) -> None:
         """Nothing more is opened: who rests ends, and an answer that is due is waited for."""
         self._end_it()
-        while self._tasks:  # one that ends may have begun another
-            tasks, self._tasks = self._tasks, set()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        while self._tasks:
+            await self._idle.wait()
 
     async def _begin(self, tx: AsyncConnection) -> bool:
         """Begins a term, and marks the announcement as being sent; from here on it cannot be cancelled."""

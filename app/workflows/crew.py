@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from adapters.contract import Limits
+from app.workflows.line import Place
 
 REQUESTS, LOOKS = 500, 20
 """How many posts, and how many read-backs, are under way at most: more connections at once are no faster, and cost memory."""
@@ -43,8 +44,10 @@ class Crew:
     _credentials: dict[str, asyncio.Semaphore] = field(default_factory=dict)
 
     @asynccontextmanager
-    async def one_request(self, credential: str, limits: Limits) -> AsyncIterator[None]:
-        """Waits until one more may be under way, everywhere and with this credential."""
-        alone = self._credentials.setdefault(credential, asyncio.Semaphore(limits.at_once)) if limits.at_once else nullcontext()
-        async with alone, self.requests:
+    async def one_request(self, credential: str, limits: Limits, place: Place) -> AsyncIterator[None]:
+        """Waits until one more may be under way, everywhere and with this credential; whoever waits for the latter leaves its place."""
+        turn = self._credentials.setdefault(credential, asyncio.Semaphore(limits.at_once)) if limits.at_once else None
+        if turn and turn.locked():
+            place.leave()
+        async with turn or nullcontext(), self.requests:
             yield

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +27,7 @@ from app.workflows.attempt import Ask, Lease, Outcome
 from app.workflows.crew import Crew, Pulse
 from app.workflows.follow import posted_after_all, step_down
 from app.workflows.ledger import Ledger, at
+from app.workflows.line import Place
 from app.workflows.unknown import Inquiry
 
 log = structlog.get_logger(__name__)
@@ -35,6 +37,9 @@ VERIFIED_FOR = 5.0
 
 SENT_WITHIN = 5.0
 """A process that stood still for longer between opening an attempt and its call does not send: another may have taken over."""
+
+PLACES = 1000
+"""How many deliveries of one broadcast are begun at most, besides those that rest."""
 
 SHORTEST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0
 
@@ -55,28 +60,30 @@ class Courier:
     led_since: datetime = field(default_factory=lambda: datetime.now(UTC))
     promoting: bool = False  # another is being made to lead at this moment
     pulse: Pulse = field(default_factory=Pulse)
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PLACES))
     reference: asyncio.Future[str | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     over: bool = False  # this run has ended: another carries it, or the signatures fell
     carried: dict[str, asyncio.Event] = field(default_factory=dict)  # by delivery that has an errand now: set at its end
     ledger: Ledger = field(init=False)
     verified_at: float = field(default_factory=time.monotonic)
+    verifying: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.ctx, self.approved.manifest, self.approved.digest, self.lease)
         self.leads = self.leads or self.approved.manifest.primary
 
-    async def deliver(self, row: DeliveryRow, first_part_only: bool = False) -> DeliveryRow:
+    async def deliver(self, row: DeliveryRow, place: Place | None = None, *, first_part_only: bool = False) -> DeliveryRow:
         """Sends what is left of a delivery; comes back when it is posted, when only a person can help, or when the process stops.
 
-        One that is being carried already is waited for. Raises `NotApproved` where the signatures do not stand any more, `NotOurs`
-        where another worker has taken over.
+        Its `place` in line is left when it rests. One that is being carried already is waited for. Raises `NotApproved` where the
+        signatures do not stand any more, `NotOurs` where another worker has taken over.
         """
         if row.id in self.carried:
             await self.carried[row.id].wait()
             return await self.ledger.fresh(row.id)
         self.carried[row.id] = asyncio.Event()
         try:
-            return await _Errand(self, self.planned(row), first_part_only).run(row)
+            return await _Errand(self, self.planned(row), place or Place(), first_part_only).run(row)
         finally:
             self.carried.pop(row.id).set()
 
@@ -117,17 +124,24 @@ class Courier:
         """Whether there is nothing yet that others could point to."""
         return not self.reference.done() or self.reference.result() is None
 
-    async def rows(self) -> list[DeliveryRow]:
-        """All deliveries as they are now."""
+    async def rows(self, only: Sequence[str] | None = None) -> list[DeliveryRow]:
+        """All deliveries as they are now, or those to the given destinations alone."""
         async with self.ctx.database.read() as tx:
-            return await deliveries.of_digest(tx, self.approved.digest)
+            return await deliveries.of_digest(tx, self.approved.digest, only)
+
+    async def candidates(self) -> dict[str, DeliveryRow]:
+        """The deliveries that may lead, as they are now, by destination."""
+        return {row.destination: row for row in await self.rows(self.approved.manifest.primaries) if self.may_lead(row)}
 
     async def verify_again(self) -> None:
-        """Verifies the signatures where that was not done just now. Raises `NotApproved`."""
-        if time.monotonic() - self.verified_at > VERIFIED_FOR:
-            async with self.ctx.database.read() as tx:
-                self.approved = await approved(self.ctx, tx, self.approved.digest)
-            self.verified_at = time.monotonic()
+        """Verifies the signatures where that was not done just now, once for all who ask. Raises `NotApproved`."""
+        if time.monotonic() - self.verified_at <= VERIFIED_FOR:
+            return
+        async with self.verifying:
+            if time.monotonic() - self.verified_at > VERIFIED_FOR:
+                async with self.ctx.database.read() as tx:
+                    self.approved = await approved(self.ctx, tx, self.approved.digest)
+                self.verified_at = time.monotonic()
 
     async def rest(self, row: DeliveryRow, seconds: float) -> DeliveryRow:
         """Waits, unless the process stops or somebody changes the delivery; gives it as it is then."""
@@ -146,6 +160,7 @@ class _Errand:
 
     courier: Courier
     planned: Planned
+    place: Place
     first_part_only: bool
     booked_for: float = 0.0  # the moment (monotonic) that it has in the budgets; 0: none
 
@@ -174,12 +189,16 @@ class _Errand:
             if row.state == DeliveryState.UNKNOWN.value == before.state:
                 break  # a person has to look
             if outcome.wait:
-                row = await self.courier.rest(row, outcome.wait)
+                row = await self._rest(row, outcome.wait)
             if outcome.event is Event.NOT_SENT:
                 tries += 1
             elif row.done != before.done:
                 tries = 0
         return row
+
+    async def _rest(self, row: DeliveryRow, seconds: float) -> DeliveryRow:
+        self.place.leave()
+        return await self.courier.rest(row, seconds)
 
     def _destination(self) -> Destination | None:
         """The configured account, only where it is the approved one and, as far as was checked, the one that its credentials open."""
@@ -223,7 +242,7 @@ class _Errand:
         part, reply_to = await self._next(row, destination)
         if PERMALINK_SLOT in part.text + part.standalone:
             return await self._told(row, Outcome(Event.REFUSED, "There is no permalink that it could point to."))
-        async with self.courier.crew.one_request(f"{self.planned.platform}:{self.planned.account}", limits):
+        async with self.courier.crew.one_request(f"{self.planned.platform}:{self.planned.account}", limits, self.place):
             await self.courier.verify_again()
             since = time.monotonic()
             opening = await ledger.open(Ask(row, limits, self.booked_for > 0))
@@ -239,7 +258,7 @@ class _Errand:
 
     async def _find_out(self, row: DeliveryRow, destination: Destination, tries: int) -> tuple[DeliveryRow, Outcome]:
         async def pause(seconds: float) -> bool:
-            same = seconds <= 0 or (await self.courier.rest(row, seconds)).updated_at == row.updated_at
+            same = seconds <= 0 or (await self._rest(row, seconds)).updated_at == row.updated_at
             return same and self.courier.goes_on
 
         if row.role == Role.POINTER.value and await self.courier.referenced() is None:

@@ -46,9 +46,8 @@ class Lead:
             self.courier.points_to(await self._reference(rows))
         finally:
             self.courier.points_to(None)  # where that failed
-        for row in await self.courier.rows():
-            if self.courier.may_lead(row):
-                self.also(self._rest_of(row))
+        for row in (await self.courier.candidates()).values():
+            self.also(self._rest_of(row))
 
     async def _rest_of(self, row: DeliveryRow) -> None:
         if posting := self.under_way.get(row.destination):
@@ -59,10 +58,10 @@ class Lead:
     async def _reference(self, rows: Sequence[DeliveryRow]) -> str | None:
         """The permalink of the first part, "" where nobody is to lead, None where nobody does and a person has to act."""
         reference, beat = self.courier.reference, self.courier.pulse.next
+        candidates = {row.destination: row for row in rows if self.courier.may_lead(row)}
         while self.courier.goes_on:
             if reference.done():  # it is posted, and its receipt is being written
                 return reference.result()
-            candidates = {row.destination: row for row in rows if self.courier.may_lead(row)}
             row = candidates.get(self.courier.leads)
             if row is None:
                 return ""
@@ -73,7 +72,7 @@ class Lead:
                 await self._follow(row, following)
             elif not await self._further(row, candidates.values(), beat, self._left() if following else None):
                 return "" if row.state == DeliveryState.SKIPPED.value else None
-            beat, rows = self.courier.pulse.next, await self.courier.rows()
+            beat, candidates = self.courier.pulse.next, await self.courier.candidates()
         return None
 
     def _permalink(self, row: DeliveryRow) -> str:

@@ -6,8 +6,8 @@ It comes a moment after the post and a few at a time, so that it never delays th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +18,7 @@ from app.services.context import Context
 from app.store import deliveries, timeline
 from app.store.deliveries import DeliveryRow
 from app.workflows.deliver import Courier
+from app.workflows.line import Line, Place
 
 log = structlog.get_logger(__name__)
 
@@ -30,27 +31,28 @@ _WORST: tuple[Literal["missing", "altered", "not_possible", "seen"], ...] = ("mi
 class Reader:
     """Looks at the posts of one broadcast."""
 
-    def __init__(self, ctx: Context, courier: Courier) -> None:
+    def __init__(self, ctx: Context, courier: Courier, also: Callable[[Coroutine[Any, Any, None]], object]) -> None:
         self.ctx, self.courier = ctx, courier
         self._begun: set[str] = set()
+        looks = courier.crew.looks
+        self._line = Line(looks, also, self._look, goes_on=lambda: courier.goes_on, after=AFTER)
 
-    def begins(self, row: DeliveryRow) -> bool:
-        """Whether this delivery is to be looked at now; true once."""
-        new = row.id not in self._begun
-        self._begun.add(row.id)
-        return new
+    def see(self, row: DeliveryRow) -> None:
+        """Looks at this delivery's posts in a moment, once."""
+        if row.id not in self._begun:
+            self._begun.add(row.id)
+            self._line.join(row)
 
-    async def look(self, row: DeliveryRow) -> None:
+    async def _look(self, row: DeliveryRow, place: Place) -> None:
         """Reads every posted part of a delivery back, finishes what was configured (a pin, a crosspost), and records the worst sight."""
-        await asyncio.sleep(AFTER)
-        async with self.courier.crew.looks:
-            destination, receipts = self.ctx.destinations.get(row.destination), await self._receipts(row)
-            if destination is None or not receipts:
-                return
-            said = self.courier.planned(row).said_as(Role(row.role)).parts
-            parts = [(said[number].filled(self._link(row)), receipt) for number, receipt in sorted(receipts.items())]
-            extra = await _finish(destination.adapter, receipts.get(0))
-            sights = await asyncio.gather(*(_read(destination.adapter, part, receipt) for part, receipt in parts))
+        destination, receipts = self.ctx.destinations.get(row.destination), await self._receipts(row)
+        if destination is None or not receipts:
+            return
+        said = self.courier.planned(row).said_as(Role(row.role)).parts
+        parts = [(said[number].filled(self._link(row)), receipt) for number, receipt in sorted(receipts.items())]
+        extra = await _finish(destination.adapter, receipts.get(0))
+        sights = await asyncio.gather(*(_read(destination.adapter, part, receipt) for part, receipt in parts))
+        place.leave()
         worst = min(sights, key=lambda sight: _WORST.index(sight.state))
         sight = ReadBack(worst.state, " ".join(filter(None, (worst.detail, extra))))
         await self.ctx.database.commit_each(self._record_all, (row, sight))

@@ -100,11 +100,17 @@ def _packed(units: Iterator[tuple[str, bool]], fits: Callable[[str], bool]) -> l
     """Fills one part after the other with whole units."""
     parts: list[list[str]] = [[]]
     for unit, fresh in units:
-        if parts[-1] and (fresh or not fits("".join([*parts[-1], unit]).strip())):
+        if parts[-1] and (fresh or not fits(_trimmed("".join([*parts[-1], unit])))):
             parts.append(_introduction(parts[-1], unit, fits))
         parts[-1].append(unit)
-    joined = ("".join(part).strip() for part in parts)
+    joined = (_trimmed("".join(part)) for part in parts)
     return [part for part in joined if part]
+
+
+def _trimmed(part: str) -> str:
+    """Without the whitespace around it, but for a space that carries a mark."""
+    bare = part.strip()
+    return part[part.index(bare) - 1 :].rstrip() if bare and _extends(bare[0]) and not part.startswith(bare) else bare
 
 
 def _introduction(part: list[str], following: str, fits: Callable[[str], bool]) -> list[str]:
@@ -123,14 +129,14 @@ def _units(text: str, level: int, fits: Callable[[str], bool]) -> Iterator[tuple
 
     A sentence that has to be cut into words starts one, lest its first words dangle at the end of something else.
     """
-    if fits(text.strip()):
+    if fits(_trimmed(text)):
         yield text, False
     elif level == len(_BREAKS):
         yield from ((atom, False) for atom in _atoms(text, fits))
     else:
         for number, piece in enumerate(_cut(text, _BREAKS[level])):
-            for unit, fresh in _units(piece, level + 1, fits):
-                yield unit, fresh or (level == _WORDS and number == 0)
+            for place, (unit, fresh) in enumerate(_units(piece, level + 1, fits)):
+                yield unit, fresh or (level == _WORDS and number == place == 0)
 
 
 def _cut(text: str, joint: re.Pattern[str]) -> Iterator[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from functools import cached_property
 from typing import ClassVar
 
 from adapters.contract import (
@@ -33,6 +32,9 @@ from adapters.text import quoted
 
 _URL = re.compile(r"(?P<host>https?://[^/?#@\s]+)/api(?:/v[0-9]+)?/webhooks/(?P<id>[1-9][0-9]{0,19})/(?P<token>[A-Za-z0-9_-]+)/?")
 _HOSTS = {f"https://{sub}{host}" for sub in ("", "ptb.", "canary.") for host in ("discord.com", "discordapp.com")}
+_BY_ADDRESS = (Pace("discord:address", 50, 1.0),)
+"""Discord counts requests without an Authorization header by address; another host would have rules of its own."""
+
 GONE = "Discord no longer knows the webhook: make a new one in the channel's settings and set its URL and id."
 
 
@@ -46,6 +48,8 @@ class DiscordWebhookAdapter:
         Field("url", "the webhook's URL, as Discord gives it to copy", secret=True),
     )
 
+    __slots__ = ("_account", "_channel", "_gone", "_guild", "_id", "_path", "_web", "_wire", "limits")  # there may be ten thousand
+
     def __init__(self, config: Config) -> None:
         """Raises `ValueError`, naming the setting. With a `base_url` the host of the URL does not count."""
         self._guild, self._channel, self._account = config.fields.get("guild", ""), config.fields.get("channel", ""), config.account
@@ -56,15 +60,11 @@ class DiscordWebhookAdapter:
         if url is None or (not config.base_url and url["host"] not in _HOSTS):
             raise ValueError(f"{config.id}: url must be a webhook's, https://discord.com/api/webhooks/, its id and its token.")
         self._id, self._path = url["id"], f"/webhooks/{url['id']}/{url['token']}"
-        self._gone, self._own_host = False, not config.base_url
+        self._gone = False
         self._web = wire.web_of(config.base_url, self._guild, self._channel)
         self._wire = wire.Wire(config.base_url, url["token"])
-
-    @cached_property
-    def limits(self) -> Limits:
-        """Discord counts requests without an Authorization header by address; another host would have rules of its own."""
-        by_address = (Pace("discord:address", 50, 1.0),) if self._own_host else ()
-        return Limits(
+        by_address = () if config.base_url else _BY_ADDRESS
+        self.limits = Limits(
             unit=wire.UNIT,
             max_length=wire.MAX_LENGTH,
             max_parts=wire.MAX_PARTS,

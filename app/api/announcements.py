@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.api.access import Caller, Ctx, once
+from app.api.access import Caller, Ctx, once, whole
 from app.api.models import AnnouncementIn, CorrectionIn, WordingIn
 from app.domain.announcement import Kind
 from app.domain.approval import Approval, ApprovalRefused
@@ -53,23 +53,23 @@ async def listed(
 
 
 @router.get("/{announcement_id}")
-async def read(announcement_id: str, ctx: Ctx, caller: Caller) -> dict[str, Any]:
+async def read(announcement_id: str, ctx: Ctx, caller: Caller) -> Response:
     """State, renderings, findings, approvals, deliveries with attempts and receipts."""
-    return await views.announcement(ctx, announcement_id)
+    return whole(await views.announcement(ctx, announcement_id))
 
 
 @router.get("/{announcement_id}/approval-request")
-async def approval_request(announcement_id: str, ctx: Ctx, caller: Caller, person: str = "") -> dict[str, Any]:
+async def approval_request(announcement_id: str, ctx: Ctx, caller: Caller, person: str = "") -> Response:
     """The manifest's exact bytes and all that a signer has to see; for signing without a link."""
     async with ctx.database.read() as tx:
         row = await announce.existing(tx, announcement_id)
-        return await links.request_for(ctx, tx, row, row.digest, person) | {"nonce": secrets.token_urlsafe(16)}
+        return whole(await links.request_for(ctx, tx, row, row.digest, person) | {"nonce": secrets.token_urlsafe(16)})
 
 
 @router.get("/{announcement_id}/approvals")
-async def evidence(announcement_id: str, ctx: Ctx, caller: Caller) -> dict[str, Any]:
+async def evidence(announcement_id: str, ctx: Ctx, caller: Caller) -> Response:
     """The manifest's exact text and every signed approval of it, to be kept and verified elsewhere (`tocsin verify`)."""
-    return await views.evidence(ctx, announcement_id)
+    return whole(await views.evidence(ctx, announcement_id))
 
 
 @router.post("/{announcement_id}/approvals")
@@ -160,4 +160,4 @@ async def events(
         if not news and row.state in FINISHED:
             return
         if not news:
-            await ctx.database.changed(1.0)
+            await ctx.database.changes.wait(1.0)

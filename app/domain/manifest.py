@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import rfc8785
@@ -86,8 +86,7 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The canonical bytes."""
-        data = asdict(self) | {"format": FORMAT}
-        return rfc8785.dumps(_plain(data))
+        return rfc8785.dumps(_plain(self) | {"format": FORMAT})
 
     @classmethod
     def parse(cls, raw: bytes) -> Manifest:
@@ -100,11 +99,11 @@ class Manifest:
         return self.primaries[0] if self.primaries else ""
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=1)
 def _parsed(raw: bytes) -> Manifest:
     """The same bytes are the same manifest, which nothing can change: it is read again and again while a broadcast begins."""
     try:
-        data = json.loads(raw)
+        data = json.loads(raw, object_pairs_hook=_Same())
         canonical, form = rfc8785.dumps(data) == raw, data.pop("format")
         manifest = _manifest(data)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -112,6 +111,17 @@ def _parsed(raw: bytes) -> Manifest:
     if not canonical or form != FORMAT:
         raise ManifestError(f"The manifest is not in the canonical form of {FORMAT}.")
     return manifest
+
+
+class _Same:
+    """Objects of plain text that are alike are one: of ten thousand pointers each would be held by itself while they are read."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[tuple[str, Any], ...], dict[str, Any]] = {}
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        plain = all(isinstance(value, str) for _, value in pairs)
+        return self._known.setdefault(tuple(pairs), dict(pairs)) if plain else dict(pairs)
 
 
 def digest(manifest: bytes) -> str:
@@ -124,7 +134,17 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Rendering):
+        return _written(value)
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     return value.value if isinstance(value, Role | Kind) else value
+
+
+@functools.lru_cache(maxsize=64)
+def _written(rendering: Rendering) -> dict[str, Any]:
+    """A thousand pointers say the same, and are written once."""
+    return {"parts": [_plain(part) for part in rendering.parts]}
 
 
 def _rendering(data: Mapping[str, Any] | None) -> Rendering | None:

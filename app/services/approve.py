@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain import findings
@@ -24,6 +24,7 @@ from app.store import announcements as store
 from app.store import approvals as signed
 from app.store import follow_ups, timeline
 from app.store.announcements import AnnouncementRow
+from app.store.records import add_all
 from app.store.tables import deliveries, iso
 
 _OPEN = {AnnouncementState.DRAFT, AnnouncementState.AWAITING_APPROVAL}
@@ -141,7 +142,7 @@ async def _count(
 
 
 async def _plan_deliveries(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, manifest: Manifest) -> None:
-    planned = [
+    planned = (
         {
             "id": new_id("de", ctx.now),
             "announcement": row.id,
@@ -155,7 +156,7 @@ async def _plan_deliveries(ctx: Context, tx: AsyncConnection, row: AnnouncementR
             "updated_at": ctx.now,
         }
         for position, entry in enumerate(manifest.destinations)
-    ]
+    )
     exists = await tx.scalar(select(func.count()).select_from(deliveries).where(deliveries.c.digest == row.digest))
-    if planned and not exists:
-        await tx.execute(insert(deliveries), planned)
+    if not exists:
+        await add_all(tx, deliveries, planned)

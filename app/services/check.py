@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import AdapterError, WrongAccount
 from app.services.context import Context, Destination
 from app.store import holds
+from app.store.records import add_all
 from app.store.tables import announcements, checks, iso
 
 log = structlog.get_logger(__name__)
@@ -58,8 +59,7 @@ async def all_of_them(ctx: Context) -> list[dict[str, Any]]:
         for item in found:
             if item["ok"] and item["destination"] in held:
                 await holds.lift(tx, item["destination"], "paused")
-        if found:
-            await tx.execute(insert(checks), [{k: v for k, v in f.items() if k in checks.c} | {"at": ctx.now} for f in found])
+        await add_all(tx, checks, ({k: v for k, v in f.items() if k in checks.c} | {"at": ctx.now} for f in found))
 
     await ctx.database.commit(work)
     return [item | {"at": iso(ctx.now)} for item in found]
@@ -84,9 +84,10 @@ async def one(destination: Destination) -> dict[str, Any]:
 
 async def broken(ctx: Context) -> list[dict[str, str]]:
     """The destinations whose last check failed, with what to do: shown to authors and to those who sign."""
-    return [
-        {"destination": i["destination"], "detail": i["check"]["detail"]} for i in await last(ctx) if i["check"] and not i["check"]["ok"]
-    ]
+    async with ctx.database.read() as tx:
+        failed = (await tx.execute(select(checks.c.destination, checks.c.detail).where(checks.c.ok.is_(False)))).all()
+    details = {row.destination: row.detail for row in failed}
+    return [{"destination": id_, "detail": details[id_]} for id_ in ctx.destinations if id_ in details]
 
 
 async def last(ctx: Context) -> list[dict[str, Any]]:

@@ -45,9 +45,9 @@ async def _sent(ctx: Context, notice: NoticeRow) -> bool:
         wait = timedelta(seconds=min(2.0**notice.tries, 60))
         log.warning("notice-not-sent", kind=notice.kind, recipient=notice.recipient, problem=str(error))
         values = {"tries": notice.tries + 1, "error": str(error)[:500], "due_at": ctx.now + wait}
-        await ctx.database.commit(lambda tx: approvals.change_notice(tx, notice.id, **values))
+        await ctx.database.commit(lambda tx: approvals.change_notice(tx, notice, **values))
         return False
-    await ctx.database.commit(lambda tx: approvals.change_notice(tx, notice.id, sent_at=ctx.now, error=""))
+    await ctx.database.commit(lambda tx: approvals.change_notice(tx, notice, sent_at=ctx.now, error=""))
     return True
 
 

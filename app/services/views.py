@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -97,7 +98,9 @@ def _rendering(planned: Planned) -> dict[str, Any]:
     return shown | {"parts": _parts(planned.rendering), "otherwise": otherwise}
 
 
+@functools.lru_cache(maxsize=64)
 def _parts(rendering: Rendering) -> list[dict[str, str]]:
+    """A thousand pointers say the same, and are shown from one list."""
     return [{"text": part.text, "title": part.title, "standalone": part.standalone} for part in rendering.parts]
 
 

@@ -97,6 +97,6 @@ async def due_notices(tx: AsyncConnection, now: datetime, limit: int = 50) -> li
     return await many(tx, NoticeRow, query)
 
 
-async def change_notice(tx: AsyncConnection, id_: int, **values: Any) -> None:
-    """Sets columns of one notice."""
-    await tx.execute(update(notices).where(notices.c.id == id_).values(**values))
+async def change_notice(tx: AsyncConnection, row: NoticeRow, **values: Any) -> None:
+    """Sets columns of a notice as it was seen. One that was planned again while it was being sent stays due: there is more to tell."""
+    await tx.execute(update(notices).where(notices.c.id == row.id, notices.c.due_at == row.due_at).values(**values))

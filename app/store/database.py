@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-import psycopg
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.store import timeline
 from app.store.lane import Lane
+from app.store.pulse import Pulse
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -71,7 +71,7 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(url) if self.sqlite else _on_postgres(url)
         self._patience = None if self.sqlite else SILENCE
         self._writing = asyncio.Lock()
-        self._changed = asyncio.Condition()
+        self.changes, self.news = Pulse(), Pulse()  # beat at every write of this process, and where something waits for a worker
         self.writes = 0  # of this process; what was read may be kept until it changes
         self.on_signal: Callable[[str], None] = _nobody
         self._signals: WeakKeyDictionary[AsyncConnection, list[str]] = WeakKeyDictionary()  # of transactions that are under way
@@ -102,17 +102,15 @@ class Database:
                 await timeline.write(connection)
         if quiet:
             return
-        await self._told(self._signals.pop(connection, ()))
+        self._told(self._signals.pop(connection, ()))
 
-    async def _told(self, signals: Sequence[str]) -> None:
+    def _told(self, signals: Sequence[str]) -> None:
         self.writes += 1
-        await self._wake()
+        self.changes.beat()
+        if signals:
+            self.news.beat()
         for announcement in signals:
             self.on_signal(announcement)
-
-    async def _wake(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
 
     async def signal(self, tx: AsyncConnection, announcement: str) -> None:
         """Once this transaction is on disk, every worker hears that there is something to do about an announcement (`on_signal`)."""
@@ -122,6 +120,8 @@ class Database:
 
     async def listen(self) -> None:
         """Hears the signals of other processes, on Postgres, until it is cancelled or the connection is lost (`OperationalError`)."""
+        import psycopg  # 9 MB that a house on SQLite does without
+
         server = self.url.replace("+psycopg", "")  # a connection that is dead is noticed after some ten seconds
         connection = await psycopg.AsyncConnection.connect(
             server, autocommit=True, keepalives_idle=5, keepalives_interval=2, keepalives_count=3
@@ -130,7 +130,8 @@ class Database:
             await connection.execute(f"LISTEN {_CHANNEL}")
             self.on_signal(MISSED)
             async for told in connection.notifies():
-                await self._wake()
+                self.changes.beat()
+                self.news.beat()
                 self.on_signal(told.payload)
 
     async def commit(self, work: Work[T]) -> T:
@@ -205,15 +206,7 @@ class Database:
 
         async with self._writing:
             await self._lane.transaction(recorded)
-        await self._told(signals)
-
-    async def changed(self, seconds: float) -> None:
-        """Returns after the next write of this process, or after `seconds` at the latest."""
-        try:
-            async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait()
-        except TimeoutError:
-            pass
+        self._told(signals)
 
     async def close(self) -> None:
         """Writes what still waits, then lets go of every connection."""
@@ -240,6 +233,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # Transactions are begun by us, as IMMEDIATE ones.
     raw.isolation_level = None
     cursor = raw.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-256", f"busy_timeout={BUSY_TIMEOUT_MS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

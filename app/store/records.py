@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Executable, Table
@@ -20,6 +22,13 @@ async def first(tx: AsyncConnection, record: type[R], query: Executable) -> R | 
     """The first row, or None."""
     row = (await tx.execute(query)).mappings().first()
     return record(**_known(record, row)) if row else None
+
+
+async def add_all(tx: AsyncConnection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
+    """Inserts them, a thousand at a time: of ten thousand that are bound together every value is held three times."""
+    left = iter(rows)
+    while some := list(islice(left, 1000)):
+        await tx.execute(table.insert(), some)
 
 
 def adding(tx: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
+from pydantic_core import to_json
 
 from app.domain.approval import Approval, ApprovalRefused, Statement
 from app.services import approve, enrol, exclude, links
@@ -176,4 +177,4 @@ def _static(request: Request, file: pages.StaticFile, headers: dict[str, str]) -
 
 
 def _json(data: dict[str, Any], headers: dict[str, str]) -> Response:
-    return Response(json.dumps(data), headers=headers, media_type="application/json")
+    return Response(to_json(data), headers=headers, media_type="application/json")

@@ -96,7 +96,7 @@ class Story:
         self._ending = self._failed = False
         self._refused: NotApproved | NotOurs | None = None
         self._line = Line(courier.places, self._also, self._delivered, before=courier.referenced, goes_on=lambda: courier.goes_on)
-        self._reader = Reader(ctx, courier, self._also)
+        self._reader = Reader(ctx, courier, self._also, self._line)
 
     async def told(self, rows: Sequence[DeliveryRow]) -> str:
         """The story. Where no partner comes first, its beginning and the primary's first attempt reach the disk together."""

@@ -14,26 +14,6 @@ REQUESTS, LOOKS = 500, 20
 """How many posts, and how many read-backs, are under way at most: more connections at once are no faster, and cost memory."""
 
 
-class Pulse:
-    """Wakes all who rest, whenever it beats."""
-
-    def __init__(self) -> None:
-        self.next = asyncio.Event()
-
-    def beat(self) -> None:
-        """Wakes everyone who waits at this moment."""
-        self.next.set()
-        self.next = asyncio.Event()
-
-    async def wait(self, beat: asyncio.Event, seconds: float | None) -> None:
-        """Until that beat, or so many seconds. Who takes the `next` before looking at something misses no change of it."""
-        try:
-            async with asyncio.timeout(seconds):
-                await beat.wait()
-        except TimeoutError:
-            pass
-
-
 @dataclass(slots=True)
 class Crew:
     """One a process. Once it is `stopping`, no further attempt is opened."""

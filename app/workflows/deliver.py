@@ -23,8 +23,9 @@ from app.services.context import Context, Destination
 from app.services.verification import Approved, NotApproved, approved
 from app.store import deliveries
 from app.store.deliveries import DeliveryRow
+from app.store.pulse import Pulse
 from app.workflows.attempt import Ask, Lease, Outcome
-from app.workflows.crew import Crew, Pulse
+from app.workflows.crew import Crew
 from app.workflows.follow import posted_after_all, step_down
 from app.workflows.ledger import Ledger, at
 from app.workflows.line import Place
@@ -150,7 +151,7 @@ class Courier:
             beat, fresh = self.pulse.next, await self.ledger.fresh(row.id)
             if fresh.updated_at != row.updated_at:
                 return fresh
-            await self.pulse.wait(beat, left)
+            await self.pulse.wait(left, beat)
         return row
 
 

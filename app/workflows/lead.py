@@ -109,7 +109,7 @@ class Lead:
         under_way = {posting for posting in self.under_way.values() if not posting.done()}
         if not under_way and seconds is None:
             return False
-        turn = asyncio.ensure_future(self.courier.pulse.wait(beat, seconds))
+        turn = asyncio.ensure_future(self.courier.pulse.wait(seconds, beat))
         waiting: set[asyncio.Future[Any]] = {turn, self.courier.reference, *under_way}
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -31,8 +31,8 @@ class Place:
 class Line:
     """Deliveries that wait for a place, each once.
 
-    `also` begins a task that the run's end waits for; `serve` is what is done for each. `before` is waited for whenever the line begins
-    to move, and nobody is served before `after` seconds in it. Once `goes_on` says no, whoever still waits is left out.
+    `also` begins a task that the run's end waits for; `serve` is what is done for each. `before` is waited for before each,
+    and nobody is served before `after` seconds in the line. Once `goes_on` says no, whoever still waits is left out.
     """
 
     def __init__(
@@ -42,34 +42,41 @@ class Line:
         serve: Callable[[DeliveryRow, Place], Coroutine[Any, Any, None]],
         *,
         goes_on: Callable[[], bool],
-        before: Callable[[], Awaitable[object]] | None = None,
+        before: Callable[[], Awaitable[object]],
         after: float = 0.0,
     ) -> None:
         self._places, self._also, self._serve = places, also, serve
         self._before, self._goes_on, self._after = before, goes_on, after
         self._waiting: dict[str, tuple[DeliveryRow, float]] = {}  # by id, with its moment
         self._moves = False
+        self.empty = asyncio.Event()
+        self.empty.set()
 
     def join(self, row: DeliveryRow) -> None:
         """Stands at the end, or, where it waits already, as it is now."""
         self._waiting[row.id] = (row, time.monotonic() + self._after)
+        self.empty.clear()
         if not self._moves:
             self._moves = True
             self._also(self._move())
 
     async def _move(self) -> None:
         try:
-            if self._before:
+            while self._waiting:
                 await self._before()
-            while self._waiting and self._goes_on():
+                if not self._goes_on():
+                    break
                 first = next(iter(self._waiting))
                 if (left := self._waiting[first][1] - time.monotonic()) > 0:
                     await asyncio.sleep(left)
                 await self._places.acquire()
                 row, _ = self._waiting.pop(first)
                 self._also(self._served(row, Place(self._places)))
+                if not self._waiting:
+                    self.empty.set()
         finally:
             self._waiting.clear()
+            self.empty.set()
             self._moves = False
 
     async def _served(self, row: DeliveryRow, place: Place) -> None:

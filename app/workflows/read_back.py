@@ -1,6 +1,6 @@
 """Sent means seen: each post is looked at as a logged-out reader would see it, and what differs is shown and alarms the team.
 
-It comes a moment after the post and a few at a time, so that it never delays the fan-out.
+It comes a moment after the post, a few at a time, and once no post waits in line, so that it never delays the fan-out.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _WORST: tuple[Literal["missing", "altered", "not_possible", "seen"], ...] = ("mi
 
 
 class Reader:
-    """Looks at the posts of one broadcast."""
+    """Looks at the posts of one broadcast, whose line is `posts`."""
 
-    def __init__(self, ctx: Context, courier: Courier, also: Callable[[Coroutine[Any, Any, None]], object]) -> None:
+    def __init__(self, ctx: Context, courier: Courier, also: Callable[[Coroutine[Any, Any, None]], object], posts: Line) -> None:
         self.ctx, self.courier = ctx, courier
         self._begun: set[str] = set()
         looks = courier.crew.looks
-        self._line = Line(looks, also, self._look, goes_on=lambda: courier.goes_on, after=AFTER)
+        self._line = Line(looks, also, self._look, before=posts.empty.wait, goes_on=lambda: courier.goes_on, after=AFTER)
 
     def see(self, row: DeliveryRow) -> None:
         """Looks at this delivery's posts in a moment, once."""

@@ -32,7 +32,7 @@ from app.workflows.crew import Crew
 log = structlog.get_logger(__name__)
 
 BEAT, DEAD_AFTER = 0.5, 2.5  # seconds
-PERIOD, BREATH = 1.0, 0.05  # of the loop: it wakes at every write and signal, and at least that often
+PERIOD, BREATH = 1.0, 0.05  # of the loop: it wakes where there is news, and at least that often
 LONGEST_REST = 60.0
 LEAST_BUSY_FIRST = 0.1
 """Seconds at most by which a busy worker is behind another in taking a broadcast that nobody holds."""
@@ -182,10 +182,11 @@ class Worker:
 
     async def _forever(self, work: Callable[[Context], Awaitable[object]]) -> None:
         while True:
+            news = self.ctx.database.news.next
             try:
                 await work(self.ctx)
             except Exception:
                 log.exception("loop-failed")
                 await asyncio.sleep(PERIOD)
-            await self.ctx.database.changed(PERIOD)
+            await self.ctx.database.news.wait(PERIOD, news)
             await asyncio.sleep(BREATH)

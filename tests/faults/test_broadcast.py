@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import NeedsOperator, NotSent, Part, ReadBack, Receipt, Reconcile, Role
-from app.services import act, exclude
+from app.services import act, announce, exclude, notify
 from app.services.verification import Approved, NotApproved
-from app.workflows import broadcast
+from app.workflows import broadcast, deliver
 from app.workflows.ledger import Ledger
 from tests.faults.scripted import SITE, Desk, Frozen, Scripted, furnished, trust, until
 
@@ -125,6 +126,71 @@ async def test_the_receipt_and_the_pointers_attempts_share_a_transaction(furnish
     await until(lambda: all(adapter.requests for _, adapter, _ in pointers))
     assert desk.ctx.database.writes - writes <= 2
     assert await running == "sent"
+
+
+async def test_only_so_many_are_begun_and_whoever_rests_gives_its_place_away(furnish: Furnish, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliver, "PLACES", 2)
+    slow, busy, last = Scripted(["at the gate"]), Scripted([NotSent("Busy.", 600)]), Scripted(["at the gate"])
+    pointers = [("slow", slow), ("busy", busy), ("a", Scripted()), ("b", Scripted()), ("last", last), ("waits", Scripted())]
+    desk = await furnish(Scripted(), others=[(id_, platform, Role.POINTER) for id_, platform in pointers])
+    running = asyncio.ensure_future(desk.run())
+    await until(lambda: last.requests)
+    assert (await desk.states())["b"] == "posted"
+    await asyncio.sleep(0.2)
+    assert (await desk.states())["waits"] == "planned"
+    async with asyncio.timeout(5):
+        desk.crew.stopping = True
+        desk.stories[desk.id].nudge()
+        slow.gate.set()
+        last.gate.set()
+        assert await running == "unfinished"
+    assert (await desk.states())["waits"] == "planned", "whoever still waits as the process stops is left to the next"
+    following = await desk.new_process()
+    running = asyncio.ensure_future(following.run())
+    await following.await_state("posted", "waits")
+    following.crew.stopping = True
+    following.stories[desk.id].nudge()
+    assert await running == "unfinished"
+    assert [len(platform.posts) for _, platform in pointers] == [1, 0, 1, 1, 1, 1], "only the busy one is left"
+
+
+async def test_signatures_that_are_to_be_verified_again_are_so_once_for_all(furnish: Furnish, monkeypatch: pytest.MonkeyPatch) -> None:
+    pointers = [(f"there-{n}", Scripted(), Role.POINTER) for n in range(50)]
+    desk = await furnish(Scripted(["at the gate"]), others=pointers)
+    asked: list[str] = []
+
+    async def verified(_ctx: object, _tx: object, fingerprint: str) -> Approved:
+        asked.append(fingerprint)
+        await asyncio.sleep(0.05)
+        return desk.approved
+
+    monkeypatch.setattr(deliver, "approved", verified)
+    monkeypatch.setattr(deliver, "VERIFIED_FOR", 0.5)
+    running = asyncio.ensure_future(desk.run())
+    await desk.await_state("sending")
+    await asyncio.sleep(0.6)
+    desk.platform.gate.set()
+    assert await running == "sent"
+    assert 1 <= len(asked) <= 2
+
+
+async def test_an_alarm_that_is_raised_while_one_is_being_sent_is_sent_too(furnish: Furnish) -> None:
+    team = Scripted(["at the gate"])
+    desk = await furnish(Scripted(), others=[("team", team, Role.INTERNAL)])
+    ctx = desk.ctx
+
+    async def tell(tx: AsyncConnection) -> None:
+        await announce.tell(ctx, tx, "alarm", desk.id, desk.approved.digest, again=True)
+
+    await ctx.database.commit(tell)
+    sending = asyncio.ensure_future(notify.send_due(ctx))
+    await until(lambda: team.requests)
+    await ctx.database.commit(tell)
+    team.gate.set()
+    assert await sending == 1
+    assert await notify.send_due(ctx) == 1
+    assert await notify.send_due(ctx) == 0
+    assert len(team.posts) == 2
 
 
 # People, at any time

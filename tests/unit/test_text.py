@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, reject
+from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
 from adapters.contract import PERMALINK_SLOT, Unsupported
@@ -73,12 +74,15 @@ def starts_of(parts: list[str], text: str) -> list[int]:
 @given(TEXTS, LIMITS)
 def test_parts_fit_and_lose_nothing_but_whitespace_at_the_joints(text: str, limit: int) -> None:
     parts = parts_of(text, limit)
-    assert all(len(part) <= limit and part == part.strip() for part in parts)
+    assert all(len(part) <= limit and part.rstrip() == part for part in parts)
+    assert not any(part[0].isspace() and unicodedata.category(part[1])[0] != "M" for part in parts if part)
     starts_of(parts, text)
     assert all(parts) or parts == [""]
 
 
 @given(TEXTS, LIMITS)
+@example("x" * 90 + f"{PERMALINK_SLOT} \u0301", 50)
+@example("x" * 50 + " \u0301", 50)
 def test_no_link_slot_or_grapheme_cluster_is_cut(text: str, limit: int) -> None:
     text = text.strip()
     starts = starts_of(parts_of(text, limit), text)

@@ -6,6 +6,7 @@ The correction that was written in advance is looked at with the rest: when it h
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 
 from adapters.contract import PERMALINK_SLOT
@@ -17,6 +18,7 @@ CORRECTION = "correction"
 """Where a finding is in the correction, in place of a destination."""
 
 
+@functools.lru_cache(maxsize=2)
 def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
     """Findings on the canonical text (destination ""), and those that only a rendering has, or only the correction (`CORRECTION`)."""
     canonical = wording.check(manifest.text, manifest.incident)

@@ -33,9 +33,10 @@ async def book(tx: AsyncConnection, wanted: Sequence[Sequence[Pace]]) -> list[fl
     names = sorted({_name(pace) for paces in wanted for pace in paces})
     if not names:
         return [0.0 for _ in wanted]
-    await _known(tx, names)
-    query = select(budgets.c.bucket, budgets.c.booked_to).where(budgets.c.bucket.in_(names)).order_by(budgets.c.bucket).with_for_update()
-    booked: dict[str, float] = {row.bucket: row.booked_to for row in (await tx.execute(query)).all()}
+    booked = await _booked(tx, names)
+    if len(booked) < len(names):
+        await _known(tx, [name for name in names if name not in booked])
+        booked = await _booked(tx, names)
     now, waits = await clock(tx), []
     for paces in wanted:
         moment = max([now, *(_moment(pace, booked[_name(pace)]) for pace in paces)])
@@ -45,6 +46,11 @@ async def book(tx: AsyncConnection, wanted: Sequence[Sequence[Pace]]) -> list[fl
     values = [{"of": bucket, "to": to} for bucket, to in booked.items()]
     await tx.execute(update(budgets).where(budgets.c.bucket == bindparam("of")).values(booked_to=bindparam("to")), values)
     return waits
+
+
+async def _booked(tx: AsyncConnection, names: Sequence[str]) -> dict[str, float]:
+    query = select(budgets.c.bucket, budgets.c.booked_to).where(budgets.c.bucket.in_(names)).order_by(budgets.c.bucket).with_for_update()
+    return {row.bucket: row.booked_to for row in (await tx.execute(query)).all()}
 
 
 async def reopen(tx: AsyncConnection, bucket: str) -> None:

@@ -1,8 +1,9 @@
 """One delivery, from planned to posted: an attempt is on disk before its network call, and its outcome is named by the adapter.
 
 What may happen next is decided by `app.domain.delivery`; an unknown outcome is settled before anything is sent again
-(`app.workflows.unknown`), and who leads by `app.workflows.lead`. Nothing here raises an adapter's error. A task that is cancelled, or a
-process that ends, in the middle of a call leaves the attempt open: perhaps posted. Who carries the delivery next begins with that.
+(`app.workflows.unknown`), who leads by `app.workflows.lead`, and one network call lies in `app.workflows.call`, which raises no adapter's
+error. A task that is cancelled, or a process that ends, in the middle of a call leaves the attempt open: perhaps posted. Who carries the
+delivery next begins with that.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-import structlog
-
-from adapters.contract import PERMALINK_SLOT, AdapterError, NeedsOperator, NeedsPerson, NotSent, OutcomeUnknown, Part, Receipt, Role
+from adapters.contract import PERMALINK_SLOT, Part, Receipt, Role
 from app.domain.delivery import DeliveryState, Event, key
 from app.domain.manifest import ManifestError, Planned
 from app.services.context import Context, Destination
@@ -25,13 +24,12 @@ from app.store import deliveries
 from app.store.deliveries import DeliveryRow
 from app.store.pulse import Pulse
 from app.workflows.attempt import Ask, Lease, Outcome
+from app.workflows.call import publish
 from app.workflows.crew import Crew
 from app.workflows.follow import posted_after_all, step_down
 from app.workflows.ledger import Ledger, at
 from app.workflows.line import Place
 from app.workflows.unknown import Inquiry
-
-log = structlog.get_logger(__name__)
 
 VERIFIED_FOR = 5.0
 """Seconds for which the signatures count as just verified; before what is sent later they are verified again."""
@@ -252,7 +250,7 @@ class _Errand:
                 return row, Outcome(Event.STARTED, wait=opening.wait or None)
             if time.monotonic() - since > SENT_WITHIN:
                 return await self._told(row, self._timed(Outcome(Event.NOT_SENT, "The program stood still before it could send."), tries))
-            outcome = await _publish(destination, part, key(row.id, row.done), reply_to)
+            outcome = await publish(destination, part, key(row.id, row.done), reply_to)
         if outcome.receipt and not row.done and self._leads(row) and not self.courier.promoting:
             self.courier.points_to(outcome.receipt.permalink)  # first, so that the receipt and all attempts at pointers share a transaction
         return await self._told(row, self._timed(outcome, tries))
@@ -300,26 +298,6 @@ class _Errand:
         if outcome.receipt and changed.done and not row.done and changed.role == Role.PRIMARY.value:
             changed = await posted_after_all(self.courier.ledger, changed)
         return changed, outcome
-
-
-async def _publish(destination: Destination, part: Part, name: str, reply_to: Receipt | None) -> Outcome:
-    """One network call, and what it means."""
-    try:
-        receipt = await destination.adapter.publish(part, name, reply_to)
-    except NotSent as error:
-        return Outcome(Event.NOT_SENT, str(error), wait=error.retry_after, closes=error.retry_after or 0.0)
-    except NeedsPerson as error:
-        return Outcome(Event.HANDED_OVER, str(error))
-    except OutcomeUnknown as error:
-        return Outcome(Event.LOST, str(error))
-    except AdapterError as error:
-        return Outcome(Event.REFUSED, str(error), pauses=isinstance(error, NeedsOperator))
-    except Exception as error:  # an adapter's bug says nothing about what the platform did
-        log.exception("adapter-failed", destination=destination.id)
-        return Outcome(Event.LOST, f"The adapter failed: {type(error).__name__}.")
-    if receipt.permalink and not destination.adapter.owns(receipt.permalink):
-        return Outcome(Event.LOST, f"{destination.id} gave back a permalink that is not on the approved account.")
-    return Outcome(Event.POSTED, receipt=receipt, closes=receipt.rest)
 
 
 def _back_off(tries: int) -> float:

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     destinations: Path = Field(Path("destinations.toml"), description="The list of destinations")
     roster: Path = Field(Path("roster.toml"), description="The people and their public keys")
     api_tokens: SecretStr = Field(
-        SecretStr(""), description="Machine tokens, name:token separated by commas; a token has at least 32 characters"
+        SecretStr(""), description="Machine tokens: entries of `tocsin token`, on lines or between commas; in a drill also name:token"
     )
     time_zone: str = Field("UTC", description="Default zone in which texts tell times")
     products: str = Field("", description="The company's products, separated by commas")

@@ -130,7 +130,7 @@ class Client:
         except (ValueError, KeyError, TypeError, AttributeError):
             lines = [f"Tocsin at {self.url} answered {answer.status_code}, and not in its own words. Is that address right?"]
         if answer.status_code == 401:
-            lines.append("Set TOCSIN_TOKEN to a machine token, as the server has it in TOCSIN_API_TOKENS.")
+            lines.append("Set TOCSIN_TOKEN to a machine token whose entry the server has in TOCSIN_API_TOKENS (`tocsin token`).")
         raise click.ClickException(safe("\n".join(lines)))
 
 

@@ -17,6 +17,7 @@ from granian.server.embed import Server
 
 from app.api import announcements, destinations, incidents, problems, roster
 from app.api.bodies import Bodies
+from app.api.gate import Gate
 from app.api.tokens import Tokens, today
 from app.bootstrap.configuration import ConfigurationError
 from app.bootstrap.house import House, open_house
@@ -40,6 +41,7 @@ def application(ctx: Context, tokens: Tokens) -> FastAPI:
         app.include_router(router)
 
     app.add_middleware(Bodies)
+    app.add_middleware(Gate, settings=ctx.settings, tokens=tokens)
 
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> dict[str, str]:

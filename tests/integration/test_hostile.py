@@ -532,7 +532,16 @@ def test_a_token_is_not_told_when_it_is_written_wrongly(drill: bool) -> None:
         assert token not in str(caught.value)
 
 
-@pytest.mark.parametrize("wrong", [{"smtp_security": "tsl"}, {"time_zone": "Mars/Olympus"}, {"public_url": "https://"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"smtp_security": "tsl"},
+        {"time_zone": "Mars/Olympus"},
+        {"public_url": "https://"},
+        {"trusted_proxies": "all"},
+        {"address_rate": "0"},
+    ],
+)
 def test_a_wrong_setting_stops_the_start(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError):
         Settings(**wrong)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from datetime import timedelta
 
 import structlog
 from fastapi import FastAPI, Response
@@ -15,8 +16,9 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from app.api import announcements, destinations, incidents, problems, roster
-from app.api.access import Tokens
 from app.api.bodies import Bodies
+from app.api.gate import Gate
+from app.api.tokens import Tokens, today
 from app.bootstrap.configuration import ConfigurationError
 from app.bootstrap.house import House, open_house
 from app.services.banner import Shown
@@ -27,6 +29,7 @@ from app.web import routes
 log = structlog.get_logger(__name__)
 
 CONNECTIONS = 2048
+SOON = timedelta(days=14)
 
 
 def application(ctx: Context, tokens: Tokens) -> FastAPI:
@@ -38,6 +41,7 @@ def application(ctx: Context, tokens: Tokens) -> FastAPI:
         app.include_router(router)
 
     app.add_middleware(Bodies)
+    app.add_middleware(Gate, settings=ctx.settings, tokens=tokens)
 
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> dict[str, str]:
@@ -94,6 +98,8 @@ async def _serve(house: House) -> None:
     settings = house.ctx.settings
     stopping = _stopping()
     _claim(settings.host, settings.port)
+    for token in house.tokens.ending(today() + SOON):
+        log.warning("machine-token-ends", name=token.name, last_day=f"{token.last_day}")
     app = application(house.ctx, house.tokens)
     server = Server(
         app,

@@ -6,6 +6,7 @@ A required secret has no default. What a destination needs is declared by its ad
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -38,7 +39,17 @@ class Settings(BaseSettings):
     destinations: Path = Field(Path("destinations.toml"), description="The list of destinations")
     roster: Path = Field(Path("roster.toml"), description="The people and their public keys")
     api_tokens: SecretStr = Field(
-        SecretStr(""), description="Machine tokens, name:token separated by commas; a token has at least 32 characters"
+        SecretStr(""), description="Machine tokens: entries of `tocsin token`, on lines or between commas; in a drill also name:token"
+    )
+    trusted_hosts: str = Field(
+        "", description="More host names under which Tocsin is reached, separated by commas; public URL, localhost and addresses always are"
+    )
+    trusted_proxies: str = Field(
+        "", description="Addresses or networks whose X-Forwarded-For is believed, separated by commas; this machine always is"
+    )
+    token_rate: float = Field(20, description="Requests a second for each machine token; 20 times as many at once", ge=1, le=100_000)
+    address_rate: float = Field(
+        5, description="Requests a second for each address without one; banner and static files may be asked for 10 times as often", ge=1
     )
     time_zone: str = Field("UTC", description="Default zone in which texts tell times")
     products: str = Field("", description="The company's products, separated by commas")
@@ -65,6 +76,16 @@ class Settings(BaseSettings):
         if not value.startswith(("https://", "http://")) or not urlsplit(value).hostname:
             raise ValueError("must begin with https:// (or http:// on localhost) and name a host")
         return value.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for proxy in words(value):
+            try:
+                ip_network(proxy, strict=False)
+            except ValueError as error:
+                raise ValueError(f"{proxy} is no address or network; write some like 192.0.2.7 or 10.0.0.0/8") from error
+        return value
 
     @field_validator("time_zone")
     @classmethod

@@ -1,51 +1,27 @@
 """Who calls, and whether the same call was made before.
 
-A machine token is a name and at least 32 characters; it may announce and read, and is never a person. An `Idempotency-Key` makes a
-POST repeatable: the same key and body get the same answer, another body is refused.
+A route says which scope of a machine token it needs: `Reader` or `Announcer`. A token is never a person; what it may do lies in
+`app.api.tokens`. An `Idempotency-Key` makes a POST repeatable: the same key and body get the same answer, another body is refused.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from weakref import WeakValueDictionary
 
-from fastapi import Depends, HTTPException, Request, Response
+from fastapi import Depends, Request, Response, Security
+from fastapi.security import SecurityScopes
 from pydantic_core import to_json
 
+from app.api.problems import Barred
+from app.api.tokens import Scope, Tokens, today
 from app.services.context import Context, Refused
 from app.store import idempotency
 from app.store.idempotency import AnswerRow
 from app.store.tables import iso
-
-MIN_TOKEN = 32
-
-
-class Tokens:
-    """The configured machine tokens, kept as hashes."""
-
-    def __init__(self, listed: str) -> None:
-        pairs = [entry.strip().partition(":") for entry in listed.split(",") if entry.strip()]
-        weak = [name if colon and name else "(without a name)" for name, colon, token in pairs if not name or len(token) < MIN_TOKEN]
-        if weak:
-            raise ValueError(f"TOCSIN_API_TOKENS: {', '.join(weak)}: write name:token, the token with at least {MIN_TOKEN} characters")
-        names = [name for name, _, _ in pairs]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"TOCSIN_API_TOKENS: {', '.join(twice)} stands twice; each token needs a name of its own")
-        self._hashes: Mapping[str, bytes] = {name: _digest(token) for name, _, token in pairs}
-
-    def name_of(self, token: str) -> str | None:
-        """The name of that token; all are compared, in constant time each."""
-        presented = _digest(token)
-        found = [name for name, known in self._hashes.items() if hmac.compare_digest(known, presented)]
-        return found[0] if found else None
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def context(request: Request) -> Context:
@@ -53,18 +29,27 @@ def context(request: Request) -> Context:
     return request.app.state.ctx  # type: ignore[no-any-return]
 
 
-def principal(request: Request) -> str:
-    """`token:<name>` of the caller; 401 for anybody else."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+def principal(request: Request, needed: SecurityScopes) -> str:
+    """`token:<name>` of a caller whose token has the needed scopes. Raises `Barred`: 401 for anybody else, 403 where one is missing."""
+    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     tokens: Tokens = request.app.state.tokens
-    name = tokens.name_of(token.strip()) if scheme.lower() == "bearer" else None
-    if name is None:
-        raise HTTPException(401, "A valid machine token is needed: `Authorization: Bearer …`.", {"WWW-Authenticate": "Bearer"})
-    return f"token:{name}"
+    token = tokens.find(presented.strip()) if scheme.lower() == "bearer" else None
+    if token is None:
+        raise Barred(401, "A valid machine token is needed.", "Send `Authorization: Bearer …`.", {"WWW-Authenticate": "Bearer"})
+    if token.expired(today()):
+        challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        raise Barred(401, "This machine token has expired.", f"Its last day was {token.last_day}; have a new one made.", challenge)
+    if missing := [scope for scope in needed.scopes if scope not in token.scopes]:
+        challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{" ".join(missing)}"'}
+        has, lacks = " and ".join(sorted(token.scopes)), " and ".join(missing)
+        detail = f"Its scope is {has}, and {lacks} is needed here. Use a token that has it; nothing was done."
+        raise Barred(403, "This machine token may not do this.", detail, challenge)
+    return f"token:{token.name}"
 
 
 Ctx = Annotated[Context, Depends(context)]
-Caller = Annotated[str, Depends(principal)]
+Reader = Annotated[str, Security(principal, scopes=[Scope.READ])]
+Announcer = Annotated[str, Security(principal, scopes=[Scope.ANNOUNCE])]
 Answer = Callable[[str], Awaitable[Any]]
 
 _under_way: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()

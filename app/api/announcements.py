@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.api.access import Caller, Ctx, once, whole
+from app.api.access import Announcer, Ctx, Reader, once, whole
 from app.api.models import AnnouncementIn, CorrectionIn, WordingIn
 from app.domain.announcement import Kind
 from app.domain.approval import Approval, ApprovalRefused
@@ -26,7 +26,7 @@ FINISHED = {"sent", "cancelled"}
 
 
 @router.post("", status_code=202)
-async def create(body: AnnouncementIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def create(body: AnnouncementIn, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Accepts a canonical update, renders it for every destination, and asks the reviewers. Nothing is sent before two people sign."""
     kind, named = Kind(body.kind), body.incident
     if isinstance(named, str):
@@ -43,7 +43,7 @@ async def create(body: AnnouncementIn, request: Request, ctx: Ctx, caller: Calle
 
 @router.get("")
 async def listed(
-    ctx: Ctx, caller: Caller, incident: str = "", before: str = "", limit: Annotated[int, Query(ge=1, le=200)] = 50
+    ctx: Ctx, caller: Reader, incident: str = "", before: str = "", limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> dict[str, Any]:
     """Newest first; `next` is the cursor of the following page."""
     async with ctx.database.read() as tx:
@@ -53,13 +53,13 @@ async def listed(
 
 
 @router.get("/{announcement_id}")
-async def read(announcement_id: str, ctx: Ctx, caller: Caller) -> Response:
+async def read(announcement_id: str, ctx: Ctx, caller: Reader) -> Response:
     """State, renderings, findings, approvals, deliveries with attempts and receipts."""
     return whole(await views.announcement(ctx, announcement_id))
 
 
 @router.get("/{announcement_id}/approval-request")
-async def approval_request(announcement_id: str, ctx: Ctx, caller: Caller, person: str = "") -> Response:
+async def approval_request(announcement_id: str, ctx: Ctx, caller: Reader, person: str = "") -> Response:
     """The manifest's exact bytes and all that a signer has to see; for signing without a link."""
     async with ctx.database.read() as tx:
         row = await announce.existing(tx, announcement_id)
@@ -67,13 +67,13 @@ async def approval_request(announcement_id: str, ctx: Ctx, caller: Caller, perso
 
 
 @router.get("/{announcement_id}/approvals")
-async def evidence(announcement_id: str, ctx: Ctx, caller: Caller) -> Response:
+async def evidence(announcement_id: str, ctx: Ctx, caller: Reader) -> Response:
     """The manifest's exact text and every signed approval of it, to be kept and verified elsewhere (`tocsin verify`)."""
     return whole(await views.evidence(ctx, announcement_id))
 
 
 @router.post("/{announcement_id}/approvals")
-async def sign(announcement_id: str, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def sign(announcement_id: str, request: Request, ctx: Ctx, caller: Reader) -> Response:
     """Takes one signed decision (docs/approval-format.md). The signature is what counts; the token only opens the door."""
     raw = await request.body()
 
@@ -94,7 +94,7 @@ async def decide(ctx: Context, announcement_id: str, raw: bytes) -> dict[str, An
 
 
 @router.post("/{announcement_id}/revisions", status_code=202)
-async def revise(announcement_id: str, body: WordingIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def revise(announcement_id: str, body: WordingIn, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Makes a new revision; every approval of the one before is void."""
 
     async def work(_seed: str) -> dict[str, Any]:
@@ -105,7 +105,7 @@ async def revise(announcement_id: str, body: WordingIn, request: Request, ctx: C
 
 
 @router.post("/{announcement_id}/ask")
-async def ask(announcement_id: str, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def ask(announcement_id: str, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Sends fresh approval links to every reviewer, in place of those that got lost or expired."""
 
     async def work(_seed: str) -> dict[str, Any]:
@@ -116,7 +116,7 @@ async def ask(announcement_id: str, request: Request, ctx: Ctx, caller: Caller) 
 
 
 @router.post("/{announcement_id}/correction", status_code=202)
-async def correction(announcement_id: str, body: CorrectionIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def correction(announcement_id: str, body: CorrectionIn, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Asks for approvals of a correction of what was sent: the one that was written in advance, or the given text."""
 
     async def work(seed: str) -> dict[str, Any]:
@@ -128,7 +128,7 @@ async def correction(announcement_id: str, body: CorrectionIn, request: Request,
 
 
 @router.post("/{announcement_id}/cancel")
-async def cancel(announcement_id: str, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def cancel(announcement_id: str, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Ends it, while nothing has begun to go out."""
 
     async def work(_seed: str) -> dict[str, Any]:
@@ -138,7 +138,7 @@ async def cancel(announcement_id: str, request: Request, ctx: Ctx, caller: Calle
     return await once(request, ctx, caller, work)
 
 
-async def _exists(announcement_id: str, ctx: Ctx, caller: Caller) -> None:
+async def _exists(announcement_id: str, ctx: Ctx, caller: Reader) -> None:
     """Refuses before the stream begins; afterwards it would be too late for a problem document."""
     async with ctx.database.read() as tx:
         await announce.existing(tx, announcement_id)
@@ -146,7 +146,7 @@ async def _exists(announcement_id: str, ctx: Ctx, caller: Caller) -> None:
 
 @router.get("/{announcement_id}/events", response_class=EventSourceResponse, dependencies=[Depends(_exists)])
 async def events(
-    announcement_id: str, ctx: Ctx, caller: Caller, last_event_id: Annotated[int, Header(ge=0, le=2**31 - 1)] = 0
+    announcement_id: str, ctx: Ctx, caller: Reader, last_event_id: Annotated[int, Header(ge=0, le=2**31 - 1)] = 0
 ) -> AsyncIterator[ServerSentEvent]:
     """Every change as it happens, from the first on or after `Last-Event-ID`; ends when the announcement is sent or cancelled."""
     after = last_event_id

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.access import Caller, Ctx, once
+from app.api.access import Announcer, Ctx, Reader, once
 from app.api.models import ExcludeIn
 from app.services import check, exclude
 
@@ -14,13 +14,13 @@ router = APIRouter(prefix="/v1/destinations", tags=["destinations"])
 
 
 @router.get("")
-async def destinations(ctx: Ctx, caller: Caller) -> dict[str, Any]:
+async def destinations(ctx: Ctx, caller: Reader) -> dict[str, Any]:
     """What is configured, and what the last check of each found."""
     return {"items": await check.last(ctx)}
 
 
 @router.post("/check")
-async def check_now(request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def check_now(request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Proves every destination's credentials and account, posting nothing."""
 
     async def work(_seed: str) -> dict[str, Any]:
@@ -30,7 +30,7 @@ async def check_now(request: Request, ctx: Ctx, caller: Caller) -> Response:
 
 
 @router.post("/{destination_id}/exclude")
-async def exclude_it(destination_id: str, body: ExcludeIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def exclude_it(destination_id: str, body: ExcludeIn, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Sends nothing there any more, at once: the account is not ours. `proposed` are corrections that wait for approval."""
 
     async def work(_seed: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ async def exclude_it(destination_id: str, body: ExcludeIn, request: Request, ctx
 
 
 @router.post("/{destination_id}/include")
-async def include_it(destination_id: str, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def include_it(destination_id: str, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Lets later announcements use it again."""
 
     async def work(_seed: str) -> dict[str, Any]:
@@ -52,7 +52,7 @@ async def include_it(destination_id: str, request: Request, ctx: Ctx, caller: Ca
 
 
 @router.post("/{destination_id}/resume")
-async def resume_it(destination_id: str, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def resume_it(destination_id: str, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Ends a pause, once its credentials are mended."""
 
     async def work(_seed: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.access import Caller, Ctx, once
+from app.api.access import Announcer, Ctx, Reader, once
 from app.api.models import ClockIn, MarkIn, ResolveIn, RetryIn
 from app.services import act, follow_up, views
 from app.services.context import Context, Refused
@@ -21,7 +21,7 @@ After = Annotated[int, Query(ge=0, le=2**31 - 1)]
 
 
 @router.get("/incidents", tags=["incidents"])
-async def incidents(ctx: Ctx, caller: Caller, before: str = "", limit: Limit = 50) -> dict[str, Any]:
+async def incidents(ctx: Ctx, caller: Reader, before: str = "", limit: Limit = 50) -> dict[str, Any]:
     """Newest first; `next` is the cursor of the following page."""
     async with ctx.database.read() as tx:
         rows = await store.list_incidents(tx, before, limit + 1)
@@ -30,13 +30,13 @@ async def incidents(ctx: Ctx, caller: Caller, before: str = "", limit: Limit = 5
 
 
 @router.get("/incidents/{incident_id}", tags=["incidents"])
-async def incident(incident_id: str, ctx: Ctx, caller: Caller) -> dict[str, Any]:
+async def incident(incident_id: str, ctx: Ctx, caller: Reader) -> dict[str, Any]:
     """One incident, by id or slug, with its follow-ups."""
     return await _incident(ctx, incident_id)
 
 
 @router.post("/incidents/{incident_id}/resolve", tags=["incidents"])
-async def resolve(incident_id: str, body: ResolveIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def resolve(incident_id: str, body: ResolveIn, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Resolves it: resolution, summary and post-mortem are drafted and on the clock."""
 
     async def work(_seed: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ async def resolve(incident_id: str, body: ResolveIn, request: Request, ctx: Ctx,
 
 
 @router.get("/incidents/{incident_id}/timeline", tags=["incidents"])
-async def incident_timeline(incident_id: str, ctx: Ctx, caller: Caller, after: After = 0, limit: Limit = 200) -> dict[str, Any]:
+async def incident_timeline(incident_id: str, ctx: Ctx, caller: Reader, after: After = 0, limit: Limit = 200) -> dict[str, Any]:
     """All that happened in it, oldest first; `next` is the cursor of the following page."""
     async with ctx.database.read() as tx:
         row = await store.incident(tx, incident_id)
@@ -58,14 +58,14 @@ async def incident_timeline(incident_id: str, ctx: Ctx, caller: Caller, after: A
 
 
 @router.get("/timeline", tags=["timeline"])
-async def whole_timeline(ctx: Ctx, caller: Caller, after: After = 0, limit: Limit = 200) -> dict[str, Any]:
+async def whole_timeline(ctx: Ctx, caller: Reader, after: After = 0, limit: Limit = 200) -> dict[str, Any]:
     """The whole record, oldest first, with its hashes."""
     async with ctx.database.read() as tx:
         return _page(await timeline.entries(tx, after=after, limit=limit + 1), limit)
 
 
 @router.get("/follow-ups", tags=["follow-ups"])
-async def unfinished(ctx: Ctx, caller: Caller, after: str = "", limit: Limit = 50) -> dict[str, Any]:
+async def unfinished(ctx: Ctx, caller: Reader, after: str = "", limit: Limit = 50) -> dict[str, Any]:
     """Every follow-up that is still owed."""
     async with ctx.database.read() as tx:
         rows = await follow_ups.listed(tx, after, limit + 1)
@@ -73,7 +73,7 @@ async def unfinished(ctx: Ctx, caller: Caller, after: str = "", limit: Limit = 5
 
 
 @router.post("/deliveries/{delivery_id}/retry", tags=["deliveries"])
-async def retry(delivery_id: str, body: RetryIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def retry(delivery_id: str, body: RetryIn, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Tries a failed delivery again."""
 
     async def work(_seed: str) -> dict[str, Any]:
@@ -84,7 +84,7 @@ async def retry(delivery_id: str, body: RetryIn, request: Request, ctx: Ctx, cal
 
 
 @router.post("/deliveries/{delivery_id}/mark", tags=["deliveries"])
-async def mark(delivery_id: str, body: MarkIn, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def mark(delivery_id: str, body: MarkIn, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Takes a person's word that it is posted, with its URL."""
 
     async def work(_seed: str) -> dict[str, Any]:
@@ -95,7 +95,7 @@ async def mark(delivery_id: str, body: MarkIn, request: Request, ctx: Ctx, calle
 
 
 @router.post("/deliveries/{delivery_id}/skip", tags=["deliveries"])
-async def skip(delivery_id: str, request: Request, ctx: Ctx, caller: Caller) -> Response:
+async def skip(delivery_id: str, request: Request, ctx: Ctx, caller: Announcer) -> Response:
     """Leaves a destination out: sending to fewer needs no second person."""
 
     async def work(_seed: str) -> dict[str, Any]:
@@ -106,7 +106,7 @@ async def skip(delivery_id: str, request: Request, ctx: Ctx, caller: Caller) -> 
 
 
 @router.post("/drill/clock", tags=["drill"])
-async def move_clock(body: ClockIn, ctx: Ctx, caller: Caller) -> dict[str, Any]:
+async def move_clock(body: ClockIn, ctx: Ctx, caller: Announcer) -> dict[str, Any]:
     """Moves the clock ahead; in a drill only."""
     if not ctx.settings.drill:
         raise Refused(409, "The clock of a live Tocsin cannot be moved.", "Start a rehearsal: `make rehearse ARGS=--keep`.")

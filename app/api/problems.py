@@ -23,6 +23,14 @@ CallNext = Callable[[Request], Awaitable[Response]]
 MEDIA_TYPE = "application/problem+json"
 
 
+class Barred(Refused):
+    """A refusal of who calls, with the headers that go with it."""
+
+    def __init__(self, status: int, title: str, detail: str, headers: dict[str, str]) -> None:
+        super().__init__(status, title, detail)
+        self.headers = headers
+
+
 def problem(
     status: int, title: str, detail: str = "", errors: Sequence[dict[str, str]] = (), headers: dict[str, str] | None = None
 ) -> Response:
@@ -38,7 +46,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     async def _refused(_request: Request, error: Refused) -> Response:
-        return problem(error.status, error.title, error.detail, error.errors)
+        return problem(error.status, error.title, error.detail, error.errors, error.headers if isinstance(error, Barred) else None)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> Response:

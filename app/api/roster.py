@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.api.access import Caller, Ctx
+from app.api.access import Announcer, Ctx, Reader
 from app.api.models import EnrolmentIn
 from app.services import enrol
 
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1/roster", tags=["roster"])
 
 
 @router.get("")
-async def shown(ctx: Ctx, caller: Caller) -> dict[str, Any]:
+async def shown(ctx: Ctx, caller: Reader) -> dict[str, Any]:
     """The people, their roles and how many keys of each kind; and what is still lacking."""
     roster = ctx.read_roster()
     people = [
@@ -31,6 +31,6 @@ async def shown(ctx: Ctx, caller: Caller) -> dict[str, Any]:
 
 
 @router.post("/enrolments")
-async def invite(body: EnrolmentIn, ctx: Ctx, caller: Caller) -> dict[str, str]:
+async def invite(body: EnrolmentIn, ctx: Ctx, caller: Announcer) -> dict[str, str]:
     """A link with which one person makes a passkey. An `Idempotency-Key` plays no part: the link is not stored, and two do no harm."""
     return enrol.invite(ctx, body.person)

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from sqlalchemy.engine import make_url
 
-from app.api.access import Tokens
+from app.api.tokens import Tokens
 from app.bootstrap.configuration import ConfigurationError, RosterFile
 from app.bootstrap.destinations import load_destinations
 from app.bootstrap.logs import configure
@@ -52,7 +52,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     give_back()
     _more_files()
     try:
-        tokens = Tokens(settings.api_tokens.get_secret_value())
+        tokens = Tokens(settings.api_tokens.get_secret_value(), drill=settings.drill)
     except ValueError as error:
         raise ConfigurationError([str(error)]) from error
     read_roster = RosterFile(settings.roster)

@@ -36,6 +36,7 @@ _COMMANDS = {
     "check": ("app.cli.check", "Prove every destination's credentials, posting nothing."),
     "verify": ("app.cli.verify", "Verify an exported timeline or approval offline."),
     "roster": ("app.cli.roster", "Show the roster, or enrol a key."),
+    "token": ("app.cli.tokens", "Make a machine token, and the entry that configures it."),
     "completion": ("app.cli.completion", "Print the shell completion script."),
 }
 

@@ -24,7 +24,7 @@ from app.cli.output import put_json as put_json
 DEFAULT_URL = "http://localhost:8400"
 PAUSES = (0.3, 0.8, 1.6)
 """Seconds before each further try."""
-_BETWEEN = frozenset({502, 503, 504})  # a proxy answers, the server behind it does not
+_LATER = frozenset({429, 502, 503, 504})  # beyond one's share; or a proxy answers, the server behind it does not
 
 
 class Unreachable(click.ClickException):
@@ -107,7 +107,7 @@ class Client:
         for pause in (*PAUSES, None):
             try:
                 answer = self._http.request(method, self.url + path, **how)
-                if answer.status_code not in _BETWEEN or pause is None:
+                if answer.status_code not in _LATER or pause is None:
                     return answer
             except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
                 raise click.ClickException(f"TOCSIN_URL is no address: {one_line(error)}.") from error
@@ -130,7 +130,7 @@ class Client:
         except (ValueError, KeyError, TypeError, AttributeError):
             lines = [f"Tocsin at {self.url} answered {answer.status_code}, and not in its own words. Is that address right?"]
         if answer.status_code == 401:
-            lines.append("Set TOCSIN_TOKEN to a machine token, as the server has it in TOCSIN_API_TOKENS.")
+            lines.append("Set TOCSIN_TOKEN to a machine token whose entry the server has in TOCSIN_API_TOKENS (`tocsin token`).")
         raise click.ClickException(safe("\n".join(lines)))
 
 

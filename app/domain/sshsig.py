@@ -1,9 +1,9 @@
 """SSH keys and SSH signatures (SSHSIG, `PROTOCOL.sshsig` of OpenSSH), as `ssh-keygen -Y sign` and `-Y verify` speak them.
 
-Rules kept here: one namespace per use, SHA-512 only, no byte of an armoured signature that is not accounted for, and only Ed25519
-or RSA of at least 2048 bits. Reading the key and checking the signature is done by the `sshsig` package, which is lax about the
-armour, trailing bytes and hash; all that is refused here first. Whose key it is lies in `app.domain.roster`, what was signed in
-`app.domain.approval`, where the private keys are in `app.signing`.
+Rules kept here: one namespace per use, SHA-512 only, no byte of an armoured signature that is not accounted for, and only Ed25519,
+RSA of at least 2048 bits, or a security key (`app.domain.sshsk`). Reading other keys and checking their signatures is done by the
+`sshsig` package, which is lax about the armour, trailing bytes and hash; all that is refused here first. Whose key it is lies in
+`app.domain.roster`, what was signed in `app.domain.approval`, where the private keys are in `app.signing`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_public_key
 from sshsig import check_signature
 
+from app.domain import sshsk
+from app.domain.sshsk import SecurityKey
+from app.domain.sshwire import pack, unpack
+
+__all__ = ["SignatureRefused", "SshKey", "SshKeyRefused", "armor", "fingerprint", "message_to_sign", "pack", "sign", "unpack", "verify"]
+
 NAMESPACE = "tocsin-approval"
 HASH = "sha512"
 MAX_ARMORED = 8192
@@ -27,7 +33,7 @@ MAX_ARMORED = 8192
 BEGIN, END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 _MAGIC = b"SSHSIG"
 _VERSION = struct.pack(">I", 1)
-_ALGORITHMS = {b"ssh-ed25519": (b"ssh-ed25519",), b"ssh-rsa": (b"rsa-sha2-512", b"rsa-sha2-256")}
+_ALGORITHMS = {b"ssh-ed25519": (b"ssh-ed25519",), b"ssh-rsa": (b"rsa-sha2-512", b"rsa-sha2-256"), **{kind: (kind,) for kind in sshsk.KINDS}}
 _MIN_RSA_BITS = 2048
 _WIDTH = 70  # of a line of ssh-keygen's armour
 
@@ -55,18 +61,16 @@ class SshKey:
         """The key of one line `<algorithm> <base64> [comment]`. Raises `SshKeyRefused`."""
         parts = line.strip().split(maxsplit=2)
         if len(line.strip().splitlines()) != 1 or len(parts) < 2 or parts[0].encode("utf-8", "replace") not in _ALGORITHMS:
-            raise SshKeyRefused("is not a line 'ssh-ed25519 AAAA… comment' (hardware keys sign as passkeys); see `ssh-keygen -t ed25519`")
+            raise SshKeyRefused("is not a line 'ssh-ed25519 AAAA… comment', nor one of 'ssh-rsa' or 'sk-…'; see `ssh-keygen -t ed25519`")
         public = " ".join(parts[:2])
-        key = _load(public)
-        if key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() != public:
+        if not _canonical(public):
             raise SshKeyRefused("is not in the form that ssh-keygen writes; copy the line of the .pub file again")
         return cls(" ".join(parts), fingerprint(base64.b64decode(parts[1])))
 
     @classmethod
     def from_blob(cls, blob: bytes, comment: str = "") -> SshKey:
         """The key in SSH's wire format, as an agent lists it. Raises `SshKeyRefused`."""
-        kind = blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode("ascii", "replace")
-        return cls.parse(f"{kind} {base64.b64encode(blob).decode()} {' '.join(comment.split())}")
+        return cls.parse(f"{_kind(blob).decode('ascii', 'replace')} {base64.b64encode(blob).decode()} {' '.join(comment.split())}")
 
     @property
     def blob(self) -> bytes:
@@ -76,7 +80,27 @@ class SshKey:
     @property
     def material(self) -> bytes:
         """The bare public key (DER SubjectPublicKeyInfo), the same for every way of writing the same key."""
+        if _kind(self.blob) in sshsk.KINDS:
+            return SecurityKey.parse(self.blob).public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return _load(" ".join(self.public.split()[:2])).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _canonical(public: str) -> bool:
+    """Whether a key is written as ssh-keygen writes it. Raises `SshKeyRefused` for what is no key that may stand in a roster."""
+    kind, text = public.split()
+    if kind.encode() not in sshsk.KINDS:
+        return _load(public).public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() == public
+    try:
+        blob = base64.b64decode(text, validate=True)
+        SecurityKey.parse(blob)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise SshKeyRefused(f"cannot be read as a security key ({error}); copy the line of the .pub file again") from error
+    return _kind(blob) == kind.encode() and base64.b64encode(blob).decode() == text
+
+
+def _kind(blob: bytes) -> bytes:
+    """The kind that a key in SSH's wire format says it is of."""
+    return blob[4 : 4 + int.from_bytes(blob[:4], "big")]
 
 
 def _load(public: str) -> Ed25519PublicKey | RSAPublicKey:
@@ -94,25 +118,6 @@ def _load(public: str) -> Ed25519PublicKey | RSAPublicKey:
 def fingerprint(blob: bytes) -> str:
     """`SHA256:` and unpadded base64, as `ssh-keygen -l` prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-
-
-def pack(*strings: bytes) -> bytes:
-    """SSH's wire format of some strings (RFC 4251, section 5): each with its length in 4 bytes before it."""
-    return b"".join(struct.pack(">I", len(string)) + string for string in strings)
-
-
-def unpack(raw: bytes, count: int) -> list[bytes]:
-    """Exactly `count` strings and not a byte more. Raises ValueError."""
-    strings, at = [], 0
-    for _ in range(count):
-        end = at + 4 + int.from_bytes(raw[at : at + 4], "big")
-        if len(raw) < at + 4 or len(raw) < end:
-            raise ValueError("the data end too early")
-        strings.append(raw[at + 4 : end])
-        at = end
-    if at != len(raw):
-        raise ValueError("there are data after the end")
-    return strings
 
 
 def message_to_sign(data: bytes, namespace: str = NAMESPACE) -> bytes:
@@ -139,7 +144,13 @@ def verify(armored: str, data: bytes, namespace: str = NAMESPACE) -> bytes:
 
     Raises `SignatureRefused`, and nothing else, whatever the text.
     """
-    public_key = _key_named(_dearmor(armored), namespace.encode("ascii"))
+    public_key, signature = _named(_dearmor(armored), namespace.encode("ascii"))
+    if _kind(public_key) in sshsk.KINDS:
+        try:
+            SecurityKey.parse(public_key).verify(signature, message_to_sign(data, namespace))
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise SignatureRefused(f"{error}") from error
+        return public_key
     try:
         found = check_signature(data, armored, namespace).openssh_str()
     except Exception as error:  # the package lets what it has not thought of through; none of it is a valid signature
@@ -164,15 +175,15 @@ def _dearmor(armored: str) -> bytes:
     return raw
 
 
-def _key_named(raw: bytes, namespace: bytes) -> bytes:
-    """The public key in a signature whose form is right; nothing is proved yet."""
+def _named(raw: bytes, namespace: bytes) -> tuple[bytes, bytes]:
+    """The public key and the signature inside, their form being right; nothing is proved yet."""
     head = _MAGIC + _VERSION
     if not raw.startswith(head):
         raise SignatureRefused("it is not an SSH signature of version 1")
     try:
         public_key, found, reserved, hashed, signature = unpack(raw[len(head) :], 5)
-        algorithm, _ = unpack(signature, 2)
-        kind = public_key[4 : 4 + int.from_bytes(public_key[:4], "big")]
+        kind = _kind(public_key)
+        algorithm, _ = unpack(signature[:-5] if kind in sshsk.KINDS else signature, 2)
     except ValueError as error:
         raise SignatureRefused(f"it is damaged: {error}") from error
     if found != namespace:
@@ -181,4 +192,4 @@ def _key_named(raw: bytes, namespace: bytes) -> bytes:
         raise SignatureRefused(f"it does not use {HASH}")
     if algorithm not in _ALGORITHMS.get(kind, ()):
         raise SignatureRefused(f"a key of kind {kind[:40]!r} with a signature of kind {algorithm[:40]!r} is not accepted")
-    return public_key
+    return public_key, signature

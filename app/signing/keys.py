@@ -1,7 +1,7 @@
 """A private key in a file, as `ssh-keygen` writes it.
 
 Rules kept here: the passphrase is asked for only when the file is encrypted, is not kept, and neither it nor the key is in any
-message or repr. Only Ed25519 is read from files; an RSA key signs through the agent.
+message or repr. Only Ed25519 is read from files; an RSA key or a security key signs through the agent.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def _private(raw: bytes, path: Path, passphrase: Callable[[], str]) -> SSHPrivat
         return load_ssh_private_key(raw, None)
     except TypeError:  # how the library says: encrypted
         pass
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UnsupportedAlgorithm as error:
+        raise SigningRefused(f"{path} cannot sign from here ({error}); add it to ssh-agent with `ssh-add`.") from error
+    except ValueError as error:
         raise SigningRefused(f"{path} is no private key in OpenSSH's format ({error}); ssh-keygen makes one.") from error
     given = passphrase().encode()
     try:

@@ -42,9 +42,17 @@ def test_a_database_of_a_drill_is_never_opened_live(tmp_path: Path) -> None:
         environ = dict(started.house.environ)
         started.processes[1].terminate()
         started.processes[1].wait(20)
-        live = start(environ, TOCSIN_ENVIRONMENT="live")
+        live = start(environ, TOCSIN_ENVIRONMENT="live", TOCSIN_API_TOKENS="")
     assert live.returncode == 1
     assert "belongs to a drill Tocsin and can never be used for live" in live.stderr
+
+
+def test_a_token_that_is_no_hash_stops_a_live_start(running: Stage, tmp_path: Path) -> None:
+    refused = start(running.house.environ, TOCSIN_ENVIRONMENT="live", TOCSIN_DATA=str(tmp_path / "data"))
+    assert refused.returncode == 1
+    assert "`tocsin token` makes one" in refused.stderr
+    assert running.house.token not in refused.stderr
+    assert not (tmp_path / "data").exists(), "found before anything is opened"
 
 
 async def test_a_database_that_is_read_only_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -102,6 +103,23 @@ def test_the_agents_keys_sign(tiny: TinyAgent) -> None:
     for signer in found:
         assert sshsig.verify(signer.sign(DATA), DATA) == signer.public.blob
     assert found[0].sign(DATA) == sshsig.sign(DATA, KEY)
+
+
+def test_a_security_key_signs_through_the_agent_if_its_owner_was_verified(tiny: TinyAgent) -> None:
+    kind, application = b"sk-ssh-ed25519@openssh.com", b"ssh:"
+    listed = pack(kind, KEY.public_key().public_bytes_raw(), application)
+    tiny.answer = pack(b"\x0c\0\0\0\x01" + pack(listed, b"token"))
+    (signer,) = agent.identities(tiny.path)
+    assert signer.public.blob == listed
+    for flags in (0x05, 0x01):
+        tail, message = struct.pack(">BI", flags, 1), sshsig.message_to_sign(DATA)
+        made = KEY.sign(hashlib.sha256(application).digest() + tail + hashlib.sha256(message).digest())
+        tiny.answer = pack(b"\x0e" + pack(pack(kind, made) + tail))
+        if flags == 0x05:
+            assert sshsig.verify(signer.sign(DATA), DATA) == listed
+        else:
+            with pytest.raises(SigningRefused, match="-O verify-required"):
+                signer.sign(DATA)
 
 
 def test_the_agent_is_the_one_of_the_environment(tiny: TinyAgent, monkeypatch: pytest.MonkeyPatch) -> None:

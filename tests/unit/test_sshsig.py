@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -33,17 +31,6 @@ def rearmored(raw: bytes) -> str:
 
 def made(public_key: bytes, namespace: bytes, reserved: bytes, hash_name: bytes, signature: bytes, version: int = 1) -> str:
     return rearmored(b"SSHSIG" + version.to_bytes(4, "big") + pack(public_key, namespace, reserved, hash_name, signature))
-
-
-@pytest.fixture
-def ssh_keygen() -> str:
-    found = shutil.which("ssh-keygen")
-    if found is None:
-        reason = "ssh-keygen is not installed, so nothing was compared with OpenSSH (package openssh-client)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 def run(*command: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:

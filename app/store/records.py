@@ -14,14 +14,15 @@ R = TypeVar("R")
 
 
 async def many(tx: AsyncConnection, record: type[R], query: Executable) -> list[R]:
-    """All rows of the query."""
-    return [record(**_known(record, row)) for row in (await tx.execute(query)).mappings()]
+    """All rows of the query. Words that repeat from row to row are held once."""
+    same: dict[str, str] = {}
+    return [record(**_known(record, row, same)) for row in (await tx.execute(query)).mappings()]
 
 
 async def first(tx: AsyncConnection, record: type[R], query: Executable) -> R | None:
     """The first row, or None."""
     row = (await tx.execute(query)).mappings().first()
-    return record(**_known(record, row)) if row else None
+    return record(**_known(record, row, {})) if row else None
 
 
 async def add_all(tx: AsyncConnection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
@@ -37,5 +38,6 @@ def adding(tx: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Inse
     return insert(table).on_conflict_do_nothing()
 
 
-def _known(record: type[Any], row: Any) -> dict[str, Any]:
-    return {name: row[name] for name in record.__slots__}
+def _known(record: type[Any], row: Any, same: dict[str, str]) -> dict[str, Any]:
+    values = ((name, row[name]) for name in record.__slots__)
+    return {name: same.setdefault(value, value) if isinstance(value, str) else value for name, value in values}

@@ -80,7 +80,7 @@ def by_rule(verdicts: list[Verdict]) -> dict[str, dict[str, int]]:
 
 
 def _known(raw: Mapping[str, Any]) -> Known:
-    given = {name: tuple(map(str, raw.get(name) or ())) for name in _LISTS}
+    given: dict[str, Any] = {name: tuple(map(str, raw.get(name) or ())) for name in _LISTS}
     zone = str(raw.get("time_zone") or "UTC")
     return dataclasses.replace(Known(time_zone=zone, started=_time(raw.get("started")), ended=_time(raw.get("ended"))), **given)
 

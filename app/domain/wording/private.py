@@ -50,7 +50,7 @@ def _seed_phrases(text: str) -> Iterator[Spot]:
             lists and end < len(words) and lists & known[end] and (end == start or _follows(text, words[end - 1].end(), words[end].start()))
         ):
             lists, end = lists & known[end], end + 1
-        if end - start >= SEED_WORDS:
+        if end - start >= SEED_WORDS and len({word[0] for word in words[start:end]}) > 1:
             place = words[start].start(), words[end - 1].end()
             yield Spot(*place, "These words are a seed phrase in a row: whoever reads them owns the wallet. Take them out.", "")
             start = end

@@ -62,7 +62,8 @@ def coloured(state: str) -> str:
 def finding(found: Mapping[str, Any]) -> str:
     """A finding of the wording checks on one line."""
     where = f" on {found['destination']}" if found.get("destination") else ""
-    return one_line(f"{found['severity']} {found['rule']}{where}: {found['message']}  «{found['excerpt']}»")
+    words = f"  «{found['excerpt']}»" if found["excerpt"] else ""
+    return one_line(f"{found['severity']} {found['rule']}{where}: {found['message']}{words}")
 
 
 def when(moment: str | None) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from adapters.contract import PERMALINK_SLOT
 from app.domain import wording
+from app.domain.announcement import Kind
 from app.domain.manifest import Manifest
 from app.domain.wording import Finding
 
@@ -21,11 +22,12 @@ CORRECTION = "correction"
 @functools.lru_cache(maxsize=2)
 def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
     """Findings on the canonical text (destination ""), and those that only a rendering has, or only the correction (`CORRECTION`)."""
-    canonical = wording.check(manifest.text, manifest.incident)
+    canonical = wording.check(manifest.text, manifest.incident, manifest.kind, manifest.answers)
     known = {(finding.rule, finding.excerpt) for finding in canonical}
     found = [("", finding) for finding in canonical]
     for destination, text in _each_once(_renderings(manifest)):
-        for finding in wording.check(text, manifest.incident):
+        kind = Kind.CORRECTION if destination == CORRECTION else manifest.kind
+        for finding in wording.check(text, manifest.incident, kind, whole=False):
             if (finding.rule, finding.excerpt) not in known:
                 known.add((finding.rule, finding.excerpt))
                 found.append((destination, finding))

@@ -64,7 +64,7 @@ def _fan_out(here: Town, latency: float, times: int) -> dict[str, Any]:
 
 def _approved(here: Town, token: str) -> tuple[float, dict[str, Any], float]:
     """One announcement, sent: when the second approval left (Unix seconds), its end, and how many seconds the answer took."""
-    announcement = here.announce(token, text=f"Wait for our next update here. ({token})")["id"]
+    announcement = here.announce(token, text=f"If you used Example Web, wait for our next update here. ({token})")["id"]
     signature = here.second_signature(announcement)
     time.sleep(QUIET)
     at = time.time()

@@ -82,7 +82,9 @@ def prepared(here: Town, token: str, **changes: Any) -> str:
 
 def announced(here: Town, token: str, **changes: Any) -> dict[str, Any]:
     everywhere = ["x", *(name for names in POINTERS.values() for name in names)]
-    return here.announce(token, **({"text": f"Wait for our next update here. ({token})", "destinations": everywhere} | changes))
+    return here.announce(
+        token, **({"text": f"If you used Example Web, wait for our next update here. ({token})", "destinations": everywhere} | changes)
+    )
 
 
 def await_mails(here: Town, accepted: Iterable[dict[str, Any]]) -> None:

@@ -59,6 +59,7 @@ CLOSED = {
     "POST /v1/deliveries/{delivery_id}/retry": Scope.ANNOUNCE,
     "POST /v1/deliveries/{delivery_id}/mark": Scope.ANNOUNCE,
     "POST /v1/deliveries/{delivery_id}/skip": Scope.ANNOUNCE,
+    "POST /v1/checks": Scope.READ,  # changes nothing
     "GET /v1/destinations": Scope.READ,
     "POST /v1/destinations/check": Scope.ANNOUNCE,
     "POST /v1/destinations/{destination_id}/exclude": Scope.ANNOUNCE,

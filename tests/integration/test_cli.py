@@ -173,7 +173,7 @@ def test_a_revision_keeps_what_is_not_given_and_voids_what_was_signed(tocsin: Te
 
 def test_a_finding_stops_a_signature_and_a_reason_lets_it_through(tocsin: Terminal) -> None:
     link = ("--affected-domain", "app.example.com", "--text-for", "team=Our website is down.")
-    accepted = tocsin.json("announce", "--incident", secrets.token_hex(4), "--text", "Not at https://app.example.com please.", *link)
+    accepted = tocsin.json("announce", "--incident", secrets.token_hex(4), "--text", "If you used https://app.example.com, wait.", *link)
     assert accepted["missing"]["overrides"] == ["live-link-affected"]
     assert next(r["parts"][0]["text"] for r in accepted["renderings"] if r["destination"] == "team").endswith("Our website is down.")
     stopped = tocsin.run("approve", accepted["id"], *tocsin.key("first-reviewer"), code=1)
@@ -276,11 +276,21 @@ def test_a_lost_answer_is_asked_for_again_and_nothing_is_done_twice(running: Sta
 def test_what_never_answers_is_told_with_the_key_to_repeat_it(running: Stage) -> None:
     name = f"Incident {secrets.token_hex(4)}"
     with breaking(running, 0, 0, 0, 0) as tocsin:
-        failed = tocsin.run("announce", "--incident", name, "--text", "Wait for our next update here.", "--json", code=1)
+        failed = tocsin.run(
+            "announce", "--incident", name, "--text", "If you used Example Web, wait for our next update here.", "--json", code=1
+        )
     assert failed.stdout == ""
     key = re.search(r"--idempotency-key (\S+) does nothing twice", failed.stderr)
     assert key is not None, failed.stderr
-    words = ("announce", "--incident", name, "--text", "Wait for our next update here.", "--idempotency-key", key[1])
+    words = (
+        "announce",
+        "--incident",
+        name,
+        "--text",
+        "If you used Example Web, wait for our next update here.",
+        "--idempotency-key",
+        key[1],
+    )
     accepted = Terminal(running).json(*words)
     incident = running.http.get(f"/v1/incidents/{accepted['incident']['id']}").json()
     assert [a["id"] for a in incident["announcements"]] == [accepted["id"]]

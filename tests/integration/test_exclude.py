@@ -191,7 +191,7 @@ def test_the_command_line_says_what_follows_and_what_is_held(desk: Desk) -> None
 def test_a_revision_by_the_command_line_leaves_it_out(desk: Desk) -> None:
     accepted = desk.announce(destinations=PLACES)
     exclude(desk)
-    told = desk.tocsin("revise", accepted["id"], "--text", "Wait for our next update here.")
+    told = desk.tocsin("revise", accepted["id"], "--text", "If you used Example Web, wait for our next update here.")
     assert "Left out, as excluded: x." in told
     assert {r["destination"] for r in desk.read(accepted["id"])["renderings"]} == {"reddit", "telegram", "discord"}
 

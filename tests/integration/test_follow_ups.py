@@ -84,7 +84,7 @@ def test_the_cadence_of_an_incident(desk: Desk) -> None:
     move(desk, 8 * HOUR + 1)
     summary = await_follow_up(desk, shown, "summary", "due")
     play._until(lambda: len(mails(desk, "Due now and not approved")) >= 3, "the reminders")
-    text = "Summary of today: between 07:10 and 09:00 UTC our website was changed. We are sorry. You need to do nothing more."
+    text = "If you used Example Web between 07:10 and 09:00 UTC on 4 March 2026: it was changed. We are sorry. You need to do nothing more."
     desk.post(f"/v1/announcements/{summary['announcement']}/revisions", {"text": text})
     desk.approve_by_both(summary["announcement"])
     sent = desk.await_state(summary["announcement"], "sent", "incomplete")

@@ -67,10 +67,10 @@ def test_a_huge_body_is_refused(desk: Desk) -> None:
 
 def test_hidden_characters_and_links_to_the_affected_site_are_findings_not_refusals(desk: Desk) -> None:
     accepted = desk.announce(
-        text="Do not visit https://app.example.com\u200b or \u202eexample\u202c now.",
+        text="If you opened https://app.example.com\u200b or \u202eexample\u202c today, change your password.",
         incident={"name": "Findings", "affected_domains": ["app.example.com"]},
     )
-    assert {f["rule"] for f in accepted["findings"]} == {"live-link-affected", "hidden-characters"}
+    assert {f["rule"] for f in accepted["findings"] if f["severity"] == "block"} == {"live-link-affected", "hidden-characters"}
     assert set(accepted["missing"]["overrides"]) == {"live-link-affected", "hidden-characters"}
     refused = desk.decide(accepted["id"], "first-reviewer")
     assert refused.status_code == 409
@@ -80,6 +80,7 @@ def test_hidden_characters_and_links_to_the_affected_site_are_findings_not_refus
 def test_an_override_with_a_reason_lets_a_block_be_signed(desk: Desk) -> None:
     accepted = desk.announce(
         text="The page app.example.com is safe again.",
+        kind="update",
         incident={"name": "Overridden", "affected_domains": ["app.example.com"]},
         overrides=[{"rule": "live-link-affected", "reason": "We own it again, and say so."}],
     )
@@ -129,7 +130,7 @@ def test_facts_of_an_incident_can_follow_and_are_never_ignored(desk: Desk) -> No
     later = desk.announce(
         incident={"name": "Facts follow", "affected_domains": ["app.example.com"]}, kind="update", text="Stay away from app.example.com."
     )
-    assert [f["rule"] for f in later["findings"]] == ["live-link-affected"]
+    assert [f["rule"] for f in later["findings"] if f["severity"] == "block"] == ["live-link-affected"]
     shown = desk.http.get(f"/v1/incidents/{later['incident']['id']}").json()
     assert shown["facts"]["affected_domains"] == ["app.example.com"]
 

@@ -1,0 +1,58 @@
+"""The wording checks: pure functions from a text and what is known of its incident to findings. A finding informs; only a `block` asks for
+an override.
+
+One rule is one unit (`rule.Rule`), and the catalogue of all is docs/wording.md. Ids and severities are fixed names that overrides use.
+Rules about links, secrets, hidden characters and gaps hold in every language.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from app.domain.announcement import Answers, Kind, Override
+from app.domain.incident import Facts
+from app.domain.wording import afterwards, asks, characters, link_rules, private, times, tone
+from app.domain.wording import answers as answer_rules
+from app.domain.wording.rule import Draft, Finding, Known, Rule, Severity
+
+__all__ = ["RULES", "RULE_IDS", "Finding", "Known", "Rule", "Severity", "check", "not_overridden"]
+
+RULES: tuple[Rule, ...] = (
+    *link_rules.RULES,
+    *characters.RULES,
+    *private.RULES,
+    *asks.RULES,
+    *answer_rules.RULES,
+    *times.RULES,
+    *afterwards.RULES,
+    *tone.RULES,
+)
+
+RULE_IDS = frozenset(rule.id for rule in RULES)
+
+_ORDER: tuple[Severity, ...] = ("block", "warn", "info")
+
+
+def check(
+    text: str, facts: Facts | Known, kind: Kind = Kind.UPDATE, answers: Answers | None = None, *, whole: bool = True
+) -> tuple[Finding, ...]:
+    """All findings of all rules, blocks first, then by place. A part or a pointer is not `whole`: nothing is missed in it."""
+    return _checked(text, Known.of(facts) if isinstance(facts, Facts) else facts, kind, answers or Answers(), whole)
+
+
+@lru_cache(maxsize=512)
+def _checked(text: str, known: Known, kind: Kind, answers: Answers, whole: bool) -> tuple[Finding, ...]:
+    """The same words are looked at again and again: when they are shown, signed and sent."""
+    draft = Draft(text, known, kind, answers)
+    found = [finding for rule in RULES if whole or not rule.whole for finding in rule.findings(draft)]
+    return tuple(sorted(found, key=lambda finding: (_ORDER.index(finding.severity), finding.start)))
+
+
+def not_overridden(findings: tuple[Finding, ...], overrides: tuple[Override, ...]) -> tuple[Finding, ...]:
+    """The blocks that no override names; while there are any, the revision cannot be approved."""
+    return tuple(
+        finding
+        for finding in findings
+        if finding.severity == "block"
+        and not any(o.rule == finding.rule and o.excerpt in ("", finding.excerpt) and o.reason.strip() for o in overrides)
+    )

@@ -1,0 +1,182 @@
+"""English as the rules of meaning read it: sentences and clauses, and whether a text is English at all.
+
+A text is English where enough of its words are function words that are common in English and in no other language of Latin letters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+ENOUGH = 0.12
+"""The share of function words from which a text is English."""
+
+_FUNCTION_WORDS = frozenset(
+    [
+        "the",
+        "and",
+        "you",
+        "your",
+        "yours",
+        "are",
+        "our",
+        "ours",
+        "this",
+        "that",
+        "these",
+        "those",
+        "not",
+        "have",
+        "will",
+        "with",
+        "from",
+        "were",
+        "it",
+        "its",
+        "please",
+        "only",
+        "here",
+        "there",
+        "been",
+        "who",
+        "whose",
+        "but",
+        "can",
+        "could",
+        "would",
+        "may",
+        "if",
+        "they",
+        "them",
+        "their",
+        "what",
+        "when",
+        "where",
+        "now",
+        "must",
+        "should",
+        "us",
+        "any",
+        "into",
+        "or",
+        "is",
+        "was",
+        "don't",
+        "doesn't",
+        "didn't",
+        "won't",
+        "isn't",
+        "aren't",
+        "we",
+        "we're",
+        "you're",
+        "everyone",
+        "anyone",
+        "nobody",
+        "nothing",
+        "all",
+        "other",
+        "others",
+        "at",
+        "after",
+        "before",
+        "until",
+        "since",
+        "again",
+        "no",
+        "of",
+        "for",
+        "by",
+    ]
+)
+_ONLY_ENGLISH = _FUNCTION_WORDS - frozenset(
+    [
+        "is",
+        "was",
+        "we",
+        "at",
+        "no",
+        "of",
+        "for",
+        "by",
+        "can",
+        "may",
+        "or",
+        "all",
+        "will",
+        "were",
+        "where",
+        "here",
+        "us",
+        "on",
+        "since",
+        "until",
+        "now",
+    ]
+)
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_SENTENCE = re.compile(r"[^\n]*?(?:[.!?…]+[\"'”’)\]]*(?=\s|$)|\n|$)")
+_CLAUSE = re.compile(r"[.;:!?\n…—–]|\s-\s|,?\s\b(?:but|instead|then|otherwise)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of the prose, with its place in the text."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class English:
+    """A text in English. `prose` is the text with every link blanked and curly apostrophes straight, character for character."""
+
+    prose: str
+    sentences: tuple[Sentence, ...]
+
+    @classmethod
+    def of(cls, text: str, links: Iterable[tuple[int, int]]) -> English | None:
+        """The text, or None where it is not English."""
+        prose = list(text.replace("’", "'"))
+        for start, end in links:
+            prose[start:end] = ("https://" + "x" * (end - start))[: end - start] if end - start > 8 else "x" * (end - start)
+        joined = "".join(prose)
+        words = [word.lower() for word in _WORD.findall(joined) if word != "https" and set(word) != {"x"}]
+        common = sum(word in _FUNCTION_WORDS for word in words)
+        sure = sum(word in _ONLY_ENGLISH for word in words)
+        if not words or common < 0.2 * len(words) or sure < ENOUGH * len(words):
+            return None
+        return cls(joined, tuple(_sentences(joined)))
+
+    def has(self, pattern: re.Pattern[str]) -> bool:
+        """Whether it is somewhere in the prose."""
+        return pattern.search(self.prose) is not None
+
+    def with_both(self, one: re.Pattern[str], other: re.Pattern[str]) -> bool:
+        """Whether some sentence has both."""
+        return any(one.search(sentence.text) and other.search(sentence.text) for sentence in self.sentences)
+
+
+def _sentences(prose: str) -> Iterator[Sentence]:
+    for found in _SENTENCE.finditer(prose):
+        text = found[0].strip()
+        if text:
+            start = found.start() + found[0].index(text)
+            yield Sentence(start, start + len(text), text)
+
+
+def clauses(sentence: Sentence) -> Iterator[Sentence]:
+    """The clauses of a sentence, as far as punctuation and words like “but” part them."""
+    start = 0
+    for cut in [*_CLAUSE.finditer(sentence.text), None]:
+        end = cut.start() if cut else len(sentence.text)
+        if sentence.text[start:end].strip():
+            yield Sentence(sentence.start + start, sentence.start + end, sentence.text[start:end])
+        start = cut.end() if cut else end
+
+
+def pattern(*words: str) -> re.Pattern[str]:
+    """Any of these expressions, as whole words, in whatever case."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", re.I)

@@ -1,0 +1,218 @@
+"""What in a text is a link: whatever X, Telegram, Discord, Reddit, Slack or Mastodon would make clickable, or a browser would resolve.
+
+They differ, so the union is taken: URLs of every scheme, addresses in Markdown and HTML, bare names and e-mail addresses. A name whose dot is
+broken (`example[.]com`) is none. Which links are fine is a matter for the rules.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote
+
+from app.domain.wording.names import canonical, registrable
+
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff"
+)
+"""Characters that nobody sees (Unicode's default ignorables), as the inside of a regular expression's class."""
+
+_SETTINGS = frozenset(
+    ["about", "brave", "chrome", "chrome-extension", "edge", "moz-extension", "opera", "resource", "view-source", "vivaldi"]
+)
+_WEB = frozenset(["http", "https", "ftp", "ws", "wss"])
+_TAIL = r"[^\s<>\"'`{}|^\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\uffef]"
+_URL = re.compile(
+    rf"(?<![A-Za-z0-9])(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{{0,19}}):(?P<slashes>[/\\]{{2,}}|(?<=https:)[/\\]?|(?<=http:)[/\\]?)(?P<rest>{_TAIL}+)",
+    re.I,
+)
+_NOT_WEB = re.compile(r"(?<![A-Za-z0-9])(?:javascript:\S+|data:[a-z]+/[\w.+-]+[;,]\S+|file:/\S+)", re.I)
+_ATTRIBUTE = re.compile(r"\b(?:href|src|action|formaction|srcset)\s*=\s*(?:\"(?P<a>[^\"]*)\"|'(?P<b>[^']*)'|(?P<c>[^\s>]+))", re.I)
+_NAME = re.compile(rf"(?<![\w.-])[\w-]+(?:\.[\w-]+)+(?P<tail>\.?(?::\d+)?(?:[/?#]{_TAIL}*)?)")
+_ASCII_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
+_MAIL_USER = re.compile(r"[\w.+%-]+@$")
+_FORWARDED = re.compile(r"(?:[a-z][a-z0-9+.-]*:[/\\]+|(?<!:)[/\\]{2})([^/\\?#\s\"'<>&;,]+)", re.I)
+_BASE64 = re.compile(r"[A-Za-z0-9_+/-]{12,}={0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link in the text: where it stands and which hosts it leads to, its own first.
+
+    `forwarded` are hosts that it may send a reader on to. `bare` is a name without a scheme, `mail` an address; `script` leads to no host.
+    """
+
+    start: int
+    end: int
+    host: str
+    written: str
+    hosts: tuple[str, ...] = ()
+    forwarded: tuple[str, ...] = ()
+    address: str = ""  # path, query and fragment
+    bare: bool = False
+    mail: bool = False
+    script: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A text as a browser reads host names, and for each of its characters the span of the original."""
+
+    text: str
+    spans: tuple[tuple[int, int], ...]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The original span of a span of this one."""
+        return self.spans[start][0], self.spans[end - 1][1]
+
+
+_PIECE = re.compile(rf"(?P<entity>&(?:\#\d+|\#[xX][0-9a-fA-F]+|[A-Za-z]\w*);)|(?P<invisible>[{INVISIBLE}])|.", re.S)
+
+
+@lru_cache(maxsize=64)
+def plain(text: str) -> Plain:
+    """Without what nobody sees, with entities resolved, every form of dot as a dot and every width of a letter as the letter."""
+    letters: list[str] = []
+    spans: list[tuple[int, int]] = []
+    for found in _PIECE.finditer(text):
+        piece = found[0]
+        if found["invisible"]:
+            continue
+        if found["entity"]:
+            piece = html.unescape(piece)
+        elif not piece.isascii() and piece != "…":
+            piece = "." if piece in "。．｡" else unicodedata.normalize("NFKC", piece)
+        letters += piece
+        spans += [found.span()] * len(piece)
+    return Plain("".join(letters), tuple(spans))
+
+
+def links(seen: Plain) -> Iterator[Link]:
+    """Every link of a text, by place; the same address inside an attribute and as text is one."""
+    taken: list[tuple[int, int]] = []
+    for found in _ATTRIBUTE.finditer(seen.text):
+        value = re.sub(r"[\t\n\r]", "", found["a"] or found["b"] or found["c"] or "").strip()
+        link = _of_attribute(seen, value, found.start(), found.end())
+        if link:
+            taken.append(found.span())
+            yield link
+    for pattern in (_NOT_WEB, _URL):
+        for found in pattern.finditer(seen.text):
+            if not _inside(found.start(), taken):
+                end = _trimmed(seen.text, found.start(), found.end())
+                link = _of_script(seen, found.start(), end) if pattern is _NOT_WEB else _of_url(seen, found, end)
+                if link:
+                    taken.append((found.start(), end))
+                    yield link
+    for found in _NAME.finditer(seen.text):
+        if not _inside(found.start(), taken):
+            yield from _of_name(seen, found)
+
+
+def _inside(place: int, taken: list[tuple[int, int]]) -> bool:
+    return any(start <= place < end for start, end in taken)
+
+
+def _trimmed(text: str, start: int, end: int) -> int:
+    """Where a URL ends before the punctuation of the sentence around it."""
+    while end > start + 1:
+        last = text[end - 1]
+        pair = {")": "(", "]": "["}.get(last)
+        if last in ".,;:!?*_~" or (pair and text.count(last, start, end) > text.count(pair, start, end)):
+            end -= 1
+        else:
+            break
+    return end
+
+
+def _of_attribute(seen: Plain, value: str, start: int, end: int) -> Link | None:
+    found = _URL.match(value) or re.match(r"(?P<scheme>)(?P<slashes>[/\\]{2})(?P<rest>\S+)", value)
+    if not found:
+        return None
+    begin, finish = seen.span(start, end)
+    return _made(begin, finish, found["rest"], value)
+
+
+def _of_script(seen: Plain, start: int, end: int) -> Link:
+    begin, finish = seen.span(start, end)
+    written = seen.text[start:end]
+    return Link(begin, finish, "", written, forwarded=_leads_on(written.partition(":")[2]), script=True)
+
+
+def _of_url(seen: Plain, found: re.Match[str], end: int) -> Link | None:
+    scheme = found["scheme"].lower()
+    if scheme in _SETTINGS:
+        return None
+    if scheme not in _WEB and scheme.startswith("hx"):  # a broken scheme: what follows is a bare name or nothing
+        return None
+    rest = seen.text[found.start("rest") : end]
+    if "[.]" in rest or "(.)" in rest:  # defanged on purpose; what is left of it is looked at as bare names
+        return None
+    begin, finish = seen.span(found.start(), end)
+    link = _made(begin, finish, rest, seen.text[found.start() : end])
+    return link if link and (scheme in _WEB or "." in link.host or ":" in link.host) else None
+
+
+def _made(start: int, end: int, rest: str, written: str) -> Link | None:
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    address = rest[len(authority) :]
+    user, _, place = unquote(authority).rpartition("@")
+    place = place if place.startswith("[") else re.split(r"[!$&'()*+,;=]", place, maxsplit=1)[0]
+    hosts = [canonical(_without_port(place))]
+    shorter = _ASCII_NAME.match(place)
+    if not place.isascii() and shorter and not registrable(hosts[0]):  # a word of another script stands right after it
+        hosts.insert(0, canonical(shorter[0]))
+    if user:
+        hosts.append(canonical(user.partition(":")[0]))
+    if not hosts[0]:
+        return None
+    return Link(start, end, hosts[0], written, tuple(hosts), _leads_on(address), address)
+
+
+def _without_port(place: str) -> str:
+    return place if place.startswith("[") and place.endswith("]") else re.sub(r":\d*$", "", place)
+
+
+def _of_name(seen: Plain, found: re.Match[str]) -> Iterator[Link]:
+    """A bare name; where it is glued to words of another script, the ASCII name in it that a platform would link."""
+    text, name = seen.text, found[0][: len(found[0]) - len(found["tail"])]
+    host = canonical(name)
+    start, end = found.start(), _trimmed(text, found.start(), found.end())
+    glued = [] if name.isascii() else [m for m in _ASCII_NAME.finditer(name) if _stands_apart(name, m) and len(m[0]) < len(name)]
+    mail = bool(_MAIL_USER.search(text[max(0, start - 80) : start]))
+    address = text[start + len(name) : end]
+    for part in glued:
+        begin, finish = seen.span(start + part.start(), start + part.end())
+        yield Link(begin, finish, canonical(part[0]), part[0], (canonical(part[0]),), bare=True, mail=mail)
+    if not glued:
+        begin, finish = seen.span(start, end)
+        yield Link(begin, finish, host, name, (host,), _leads_on(address), address, bare=True, mail=mail)
+
+
+def _stands_apart(name: str, part: re.Match[str]) -> bool:
+    """Whether no letter of a Latin, Greek or Cyrillic alphabet touches it, in which it would be part of a word."""
+    around = name[max(0, part.start() - 1) : part.start()] + name[part.end() : part.end() + 1]
+    return not any(unicodedata.name(char, "").startswith(("LATIN", "GREEK", "CYRILLIC")) for char in around)
+
+
+def _leads_on(address: str) -> tuple[str, ...]:
+    """The hosts of the URLs that a path, query or fragment holds: as they are, percent-decoded once or twice, or in base64."""
+    if len(address) < 4:
+        return ()
+    once = unquote(address)
+    forms = [address, once, unquote(once)]
+    for piece in (*_BASE64.findall(once), *(part for part in re.split("[/=&?#]", once) if _BASE64.fullmatch(part))):
+        try:
+            raw = base64.urlsafe_b64decode(piece.replace("+", "-").replace("/", "_").rstrip("=") + "=" * (-len(piece.rstrip("=")) % 4))
+            forms.append(unquote(raw.decode()))
+        except (ValueError, binascii.Error):
+            continue
+    hosts = (canonical(_without_port(place.rpartition("@")[2])) for form in forms for place in _FORWARDED.findall(form))
+    return tuple(dict.fromkeys(host for host in hosts if host))

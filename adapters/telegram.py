@@ -104,7 +104,7 @@ class TelegramAdapter:
         kept, room = _as_kept(message.text), "x" * message.permalink_room
         parts = []
         if kept.strip() and utf16_length(kept) <= MAX_PARTS * MAX_LENGTH:
-            text = _COMMAND.sub(lambda match: match[0] if match["keep"] else "/ ", neutralise_mentions(kept))
+            text = _COMMAND.sub(lambda match: match[0] if match["keep"] else "/ ", neutralise_mentions(kept, slashed=True))
             parts = split(text, lambda part: utf16_length(part.replace(PERMALINK_SLOT, room)) <= MAX_LENGTH, mark(message))
         if not 1 <= len(parts) <= MAX_PARTS:
             raise Unsupported(f"Telegram is sent 1 to {MAX_PARTS} messages of {MAX_LENGTH} characters: write or shorten the text.")

@@ -64,15 +64,16 @@ def utf16_length(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
-def neutralise_mentions(text: str, *, tags: bool = True, cashtags: bool = True) -> str:
+def neutralise_mentions(text: str, *, tags: bool = True, cashtags: bool = True, slashed: bool = False) -> str:
     """Puts a space where a platform would ping or tag: `@name` becomes `@ name`, `#tag` `# tag`, `$CASH` `$ CASH`.
 
-    E-mail addresses, links with a scheme, numbers (`#12`, `$5`) and the permalink slot stay. Doing it twice changes nothing more.
+    A tag behind a slash is one where `slashed` says so (on Telegram), else the end of a bare address. E-mail addresses, links with a
+    scheme, numbers (`#12`, `$5`) and the permalink slot stay. Doing it twice changes nothing more.
     Where a mention may begin follows X, the widest (`.@name` pings there): twitter-text `conformance/extract.yml`.
     """
     wanted = [r"(?<![A-Za-z0-9_])[@＠](?=\w)", r"(?<=\b[Rr][Tt])[@＠](?=\w)(?![\w-]+\.\w)"]
     if tags:
-        wanted.append(r"(?<![\w&/])[#＃](?=\w*[^\W\d])")
+        wanted.append(rf"(?<![\w&{'' if slashed else '/'}])[#＃](?=\w*[^\W\d])")
     if cashtags:
         wanted.append(r"(?<!\w)[$＄](?=[^\W\d])")
     pattern = rf"(?P<keep>{URL.pattern})|{'|'.join(wanted)}"

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from aiohttp import web
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -112,6 +112,8 @@ def test_a_permalink_is_a_number_of_this_channel(rest: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from("ab1 _-@#$/.:<>()\n\r\t\u2028\u202e\u030aé😀{}"), max_size=80))
+@example("/#a")
+@example("b/#a")
 def test_the_server_changes_nothing_and_finds_no_entity_but_links(text: str) -> None:
     try:
         rendering = TelegramAdapter(config()).render(Message(text, "title"))

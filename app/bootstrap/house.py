@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from sqlalchemy.engine import make_url
 
 from app.api.tokens import Tokens
@@ -28,6 +29,8 @@ from app.store import migrate
 from app.store.database import Database
 from app.store.lock import only_one
 from app.workflows.worker import Worker
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,10 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
 
 async def _close(destinations: Mapping[str, Destination]) -> None:
     for destination in destinations.values():
-        await destination.adapter.aclose()
+        try:
+            await destination.adapter.aclose()
+        except Exception:  # the others are to be closed all the same
+            log.exception("not-closed", destination=destination.id)
 
 
 def _more_files() -> None:

@@ -34,9 +34,9 @@ _WHO = pattern(
     r"whether you(?:r \w+)? (?:are|is|were|was|have)",
     rf"(?:every|any|all|those|only|people|{_PEOPLE})(?:one|body)?(?: (?:of|the|our|your|other))* ?(?:{_PEOPLE})? ?(?:who|whose|that|which|with|using|running|of|on|in"
     r"|without|between|since|before|after|from)\b.*",
-    rf"(?:you|everyone|everybody|nobody|no one|no (?:other )?{_PEOPLE}|all (?:of )?(?:our |your )?{_PEOPLE}|only [\w ]+|we|versions? [\w. ,-]+|v?\d+\.[\w.]+(?: \w+){{0,4}})"
+    rf"(?:you|everyone|everybody|nobody|no one|no (?:other )?{_PEOPLE}|all (?:of )?(?:our |your )?{_PEOPLE}|only [\w ]{{1,80}}|we|versions? [\w. ,-]{{1,80}}|v?\d+\.[\w.]+(?: \w+){{0,4}})"
     rf" (?:is|are|was|were|may be|might be|could be|can be)(?: \w+)? {_AFFECTED}",
-    rf"(?:[A-Z][\w.-]+ )+(?:{_PEOPLE} )?(?:is|are|was|were) (?:not |now )?(?:affected|impacted|vulnerable|unaffected)",
+    rf"(?:[A-Z][\w.-]{{1,40}} ){{1,6}}(?:{_PEOPLE} )?(?:is|are|was|were) (?:not |now )?(?:affected|impacted|vulnerable|unaffected)",
     r"(?:this|it|that|the \w+(?: \w+)?)(?: only)? (?:affects|impacts|concerns)(?! (?:some|certain|a few|many|our|us|the)\b)[\w ]+",
     r"(?:do not|don't|cannot|can't) (?:yet )?(?:know|say|tell|confirm)(?: yet| for certain| exactly)? (?:who|which|whether|how many|if)",
     r"(?:not (?:yet )?known|unknown|unclear|too early to (?:say|tell)|finding out|working out|determin\w+|establish\w*|investigat\w+)(?: yet)?,? (?:who|which \w+)(?: \w+)? (?:is|are|was|were)",
@@ -70,7 +70,7 @@ _NOTHING_TO_DO = pattern(
     r"no (?:further )?(?:action|steps?)(?: \w+){0,3} (?:needed|required|necessary)",
     r"(?:you|affected \w+|they) (?:do not|don't|need not|need) (?:need to |have to )?do (?:anything|nothing)",
     r"you need to do nothing",
-    r"we (?:will|'ll|are going to|have) [\w, ]*(?:for you|on your behalf|(?:contact|e-?mail|notify|refund|reimburse|call|write to)(?:ed)? (?:you|every|all|each|affected|them))",
+    r"we (?:will|'ll|are going to|have) [\w, ]{0,120}(?:for you|on your behalf|(?:contact|e-?mail|notify|refund|reimburse|call|write to)(?:ed)? (?:you|every|all|each|affected|them))",
 )
 _ADVICE = pattern(
     rf"(?:recommend|advise|suggest|urge|ask|encourage)\w*(?: that)?(?: you| users| everyone| customers| anyone| affected \w+| all \w+)?(?: to)? (?:{_DO}|\w+ing)\b[\w ]*",

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from app.domain.wording.links import INVISIBLE, plain
 from app.domain.wording.rule import Draft, Rule, Spot
 
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
-_RUN = re.compile(r"\S*[^\x00-\x7f]\S*")
+_RUN = re.compile(r"(?<!\S)\S*[^\x00-\x7f]\S*")
 _FLAG_OF_TAGS = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f")
 _SOFT_HYPHEN = "\u00ad"
 _MARKS_OF_DIRECTION = "\u200e\u200f\u061c"
@@ -72,8 +73,7 @@ def _needed(text: str, place: int) -> bool:
     if not before:
         return False
     if char in _MARKS_OF_DIRECTION:
-        line = text[text.rfind("\n", 0, place) + 1 : (text.find("\n", place) + 1 or len(text) + 1) - 1]
-        return any(unicodedata.bidirectional(other) in ("R", "AL") for other in line if other not in _MARKS_OF_DIRECTION)
+        return _from_right_to_left(text[text.rfind("\n", 0, place) + 1 : (text.find("\n", place) + 1 or len(text) + 1) - 1])
     if char in _JOINERS:
         if char == "\u200d" and after and ucd.is_extended_pictographic(after):
             return _ends_emoji(text, place)
@@ -83,6 +83,11 @@ def _needed(text: str, place: int) -> bool:
     if "\U000e0100" <= char <= "\U000e01ef":
         return bool(ucd.script(before) == "Han")
     return "\u180b" <= char <= "\u180f" and bool(ucd.script(before) == "Mongolian")
+
+
+@lru_cache(maxsize=8)
+def _from_right_to_left(line: str) -> bool:
+    return any(unicodedata.bidirectional(char) in ("R", "AL") for char in line if char not in _MARKS_OF_DIRECTION)
 
 
 def _ends_emoji(text: str, place: int) -> bool:

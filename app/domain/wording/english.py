@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+LONGEST = 600
+"""A sentence of more characters is read in pieces: patterns that look back and forth in it would take their time."""
+
 ENOUGH = 0.12
 """The share of function words from which a text is English."""
 
@@ -161,10 +164,19 @@ class English:
 
 def _sentences(prose: str) -> Iterator[Sentence]:
     for found in _SENTENCE.finditer(prose):
-        text = found[0].strip()
-        if text:
-            start = found.start() + found[0].index(text)
-            yield Sentence(start, start + len(text), text)
+        start, end = found.span()
+        while end - start > LONGEST:
+            cut = prose.rfind(" ", start + 1, start + LONGEST) + 1 or start + LONGEST
+            yield from _trimmed(prose, start, cut)
+            start = cut
+        yield from _trimmed(prose, start, end)
+
+
+def _trimmed(prose: str, start: int, end: int) -> Iterator[Sentence]:
+    text = prose[start:end].strip()
+    if text:
+        start += prose[start:end].index(text)
+        yield Sentence(start, start + len(text), text)
 
 
 def clauses(sentence: Sentence) -> Iterator[Sentence]:

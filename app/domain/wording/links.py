@@ -36,9 +36,9 @@ _URL = re.compile(
 _NOT_WEB = re.compile(r"(?<![A-Za-z0-9])(?:javascript:\S+|data:[a-z]+/[\w.+-]+[;,]\S+|file:/\S+)", re.I)
 _ATTRIBUTE = re.compile(r"\b(?:href|src|action|formaction|srcset)\s*=\s*(?:\"(?P<a>[^\"]*)\"|'(?P<b>[^']*)'|(?P<c>[^\s>]+))", re.I)
 _NAME = re.compile(rf"(?<![\w.-])[\w-]+(?:\.[\w-]+)+(?P<tail>\.?(?::\d+)?(?:[/?#]{_TAIL}*)?)")
-_ASCII_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
+_ASCII_NAME = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 _MAIL_USER = re.compile(r"[\w.+%-]+@$")
-_FORWARDED = re.compile(r"(?:[a-z][a-z0-9+.-]*:[/\\]+|(?<!:)[/\\]{2})([^/\\?#\s\"'<>&;,]+)", re.I)
+_FORWARDED = re.compile(r"(?:[a-z][a-z0-9+.-]{0,19}:[/\\]+|(?<!:)[/\\]{2})([^/\\?#\s\"'<>&;,]+)", re.I)
 _BASE64 = re.compile(r"[A-Za-z0-9_+/-]{12,}={0,2}")
 
 

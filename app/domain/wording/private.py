@@ -20,13 +20,13 @@ _SECRET = re.compile(
     r"(?:AKIA|ASIA)[0-9A-Z]{16}"
     r"|gh[opsur]_[A-Za-z0-9]{30,}|github_pat_\w{22,}|glpat-[\w-]{20,}"
     r"|xox[abeoprs]-[\w-]{10,}|xapp-\d-[\w-]{10,}|https://hooks\.slack\.com/services/[\w/]{20,}"
-    r"|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{20,}|sk-(?:[a-z]+[a-z0-9]*-)?[\w-]{20,}"
+    r"|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{20,}|sk-[\w-]{20,}"
     r"|AIza[\w-]{35}|ya29\.[\w-]{20,}|npm_[A-Za-z0-9]{36}|pypi-AgEIcHlwaS[\w-]{40,}|hf_[A-Za-z0-9]{30,}|dop_v1_[0-9a-f]{64}"
     r"|SG\.[\w-]{16,}\.[\w-]{16,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}|\d{8,10}:AA[\w-]{33}|[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,}"
     r"|AGE-SECRET-KEY-1[0-9A-Z]{50,}|[xyz]prv[1-9A-HJ-NP-Za-km-z]{100,}|[5KL][1-9A-HJ-NP-Za-km-z]{50,51}"
     r")(?![A-Za-z0-9])"
     r"|(?i:private key|secret key|secret|seed)(?i:\s+is|\s+was)?\s*[:=]?\s*(?:0x)?[0-9a-fA-F]{64}\b"
-    r"|(?i:\b(?:password|passwd|pwd|secret|api[ _-]?key|access[ _-]?token|auth[ _-]?token)\s*[:=]\s*)(?=\S*\d)(?=\S*[A-Za-z])(?!0x|https?:)[\w!#$%&*+./=@^~-]{10,}"
+    r"|(?i:\b(?:password|passwd|pwd|secret|api[ _-]?key|access[ _-]?token|auth[ _-]?token)\s*[:=]\s*)(?=\S{0,80}\d)(?=\S{0,80}[A-Za-z])(?!0x|https?:)[\w!#$%&*+./=@^~-]{10,}"
     r"|(?<=://)[\w.%+-]+:[^\s/@]{3,}(?=@)"
 )
 _WORD = re.compile(r"[^\W\d_]+")
@@ -54,6 +54,8 @@ def _seed_phrases(text: str) -> Iterator[Spot]:
             place = words[start].start(), words[end - 1].end()
             yield Spot(*place, "These words are a seed phrase in a row: whoever reads them owns the wallet. Take them out.", "")
             start = end
+        elif end - start >= SEED_WORDS:  # one word, again and again
+            start = end - 1
         start += 1
 
 
@@ -109,7 +111,8 @@ def _internal_host(draft: Draft) -> Iterator[Spot]:
             yield Spot(link.start, link.end, told)
 
 
-_MAIL = re.compile(r"[\w.+-]+@([\w-]+(?:\.[\w-]+)+)")
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@([\w-]+(?:\.[\w-]+)+)")
+_IN_A_LINK = re.compile(r"[:/]/\S*$")
 _PHONE = re.compile(r"(?<![\w+])(?:\+\d[\d\s().-]{7,18}\d|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4})(?![\w-])")
 _HOME = re.compile(
     r"\b(?:lives|living|resides|home address)\b[^.\n]{0,30}\d+[^.\n]{0,40}\b(?:street|st|road|rd|avenue|ave|lane|drive)\b", re.I
@@ -119,9 +122,8 @@ _HOME = re.compile(
 def _personal_data(draft: Draft) -> Iterator[Spot]:
     for found in _MAIL.finditer(draft.text):
         host = bare_host(found[1])
-        if not re.search(rf"[:/]/\S*{re.escape(found[0])}$", draft.text[: found.end()]) and not within_any(
-            host, draft.fine + draft.affected
-        ):
+        in_a_link = _IN_A_LINK.search(draft.text[max(0, found.start() - 300) : found.start()])
+        if not in_a_link and not within_any(host, draft.fine + draft.affected):
             yield Spot(*found.span(), "A mailbox outside your own domains: give a shared one of yours, and nobody's own.")
     for found in _PHONE.finditer(draft.text):
         yield Spot(*found.span(), "A telephone number: attackers and press will use it. Give one only if it is a public line of yours.")

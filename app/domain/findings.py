@@ -19,7 +19,7 @@ CORRECTION = "correction"
 """Where a finding is in the correction, in place of a destination."""
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=1)
 def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
     """Findings on the canonical text (destination ""), and those that only a rendering has, or only the correction (`CORRECTION`)."""
     canonical = wording.check(manifest.text, manifest.incident, manifest.kind, manifest.answers)

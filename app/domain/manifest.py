@@ -91,7 +91,13 @@ class Manifest:
     @classmethod
     def parse(cls, raw: bytes) -> Manifest:
         """The manifest that these canonical bytes are; raises `ManifestError`."""
-        return _parsed(raw)
+        name = digest(raw)
+        manifest = _LAST.get(name)
+        if manifest is None:
+            manifest = _parsed(raw)
+            _LAST.clear()
+            _LAST[name] = manifest
+        return manifest
 
     @property
     def primary(self) -> str:
@@ -99,9 +105,11 @@ class Manifest:
         return self.primaries[0] if self.primaries else ""
 
 
-@functools.lru_cache(maxsize=1)
+_LAST: dict[str, Manifest] = {}
+"""By digest: the same bytes are the same manifest, which nothing can change, and it is read again and again while a broadcast begins."""
+
+
 def _parsed(raw: bytes) -> Manifest:
-    """The same bytes are the same manifest, which nothing can change: it is read again and again while a broadcast begins."""
     try:
         data = json.loads(raw, object_pairs_hook=_Same())
         canonical, form = rfc8785.dumps(data) == raw, data.pop("format")

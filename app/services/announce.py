@@ -142,16 +142,15 @@ async def write_revision(
     manifest = _manifest(ctx, facts, id_, revision, kind, words, planned, chosen, by, window)
     raw = manifest.to_bytes()
     fingerprint = digest(raw)
-    await tx.execute(
-        revisions.insert().values(
-            digest=fingerprint,
-            announcement=id_,
-            revision=revision,
-            manifest=raw.decode(),
-            wording=dataclasses.asdict(words),
-            created_at=ctx.now,
-        )
-    )
+    row = {
+        "digest": fingerprint,
+        "announcement": id_,
+        "revision": revision,
+        "manifest": raw.decode(),
+        "wording": dataclasses.asdict(words),
+        "created_at": ctx.now,
+    }
+    await tx.execute(revisions.insert(), row)  # as parameters: SQLAlchemy keeps the first statement, and with it what it holds
     window_row = {"not_before": moment(manifest.not_before), "not_after": moment(manifest.not_after)}
     await store.change_announcement(tx, id_, digest=fingerprint, revision=revision, **window_row)
     await timeline.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.records import first
@@ -35,4 +35,5 @@ async def claim(tx: AsyncConnection, principal: str, key: str, fingerprint: str,
 async def answer(tx: AsyncConnection, principal: str, key: str, status: int, body: str) -> None:
     """Keeps the answer."""
     mine = (idempotency.c.principal == principal) & (idempotency.c.key == key)
-    await tx.execute(update(idempotency).where(mine).values(status=status, body=body))
+    kept = update(idempotency).where(mine).values(status=bindparam("told_status"), body=bindparam("told_body"))
+    await tx.execute(kept, {"told_status": status, "told_body": body})  # as parameters: SQLAlchemy keeps the first statement for good

@@ -67,6 +67,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         if url.startswith("sqlite"):
             stack.enter_context(only_one(settings.data))
         ahead = await migrate.upgrade(url, settings.environment.value)
+        read_roster.keep()  # only now: a folder of the other environment's is refused before
         database = Database(url)
         stack.push_async_callback(database.close)
         stack.push_async_callback(_close, destinations)

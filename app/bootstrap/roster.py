@@ -33,14 +33,14 @@ class RosterFile:
     """The roster in force. Raises `ConfigurationError` where there is none at first, or where the files say more than was signed.
 
     What goes wrong later leaves the last good one in force, and `problem` says so: an editing slip in the worst hour silences nobody.
-    `entries` are the destinations with which this process runs; `remember=False` looks only, and trusts nothing for good.
+    `entries` are the destinations with which this process runs. It only looks, until `keep` is called.
     """
 
-    def __init__(self, settings: Settings, entries: Sequence[Mapping[str, Any]], *, remember: bool = True) -> None:
+    def __init__(self, settings: Settings, entries: Sequence[Mapping[str, Any]]) -> None:
         self.path, self.signed = settings.roster, signed_beside(settings.roster)
         self.problem = ""
         self.trusted: Trusted | None = None  # None in a drill that nobody signed
-        self._settings, self._entries, self._remember = settings, entries, remember
+        self._settings, self._entries, self._keeps = settings, entries, False
         self._stamps: tuple[_Stamp | None, ...] = ()
         self._kept: Roster | None = None
         self._look()
@@ -55,6 +55,15 @@ class RosterFile:
             log.error("roster-problem", problem=self.problem)
         assert self._kept is not None
         return self._kept
+
+    def keep(self) -> None:
+        """From now on a version is remembered before it counts, so that no older one ever does. Raises `ConfigurationError`."""
+        self._keeps = True
+        if self.trusted:
+            try:
+                memory.remember(self._settings.data, self.trusted.known)
+            except (RosterRefused, OSError) as error:
+                raise ConfigurationError([f"The roster's version cannot be remembered: {error}"]) from error
 
     def _look(self) -> None:
         try:
@@ -82,7 +91,7 @@ class RosterFile:
 
     def _trust(self, history: RosterHistory) -> None:
         found = history.in_force(self._settings.environment.value, memory.known(self._settings.data))
-        if self._remember:
+        if self._keeps:
             memory.remember(self._settings.data, found.known)
         if self.trusted is None or self.trusted.digest != found.digest:
             log.info("roster-trusted", version=found.document.version, digest=found.digest, signers=found.standing.signers)

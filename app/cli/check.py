@@ -57,7 +57,7 @@ def _here() -> tuple[list[dict[str, Any]], list[str]]:
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
     try:
-        problems += RosterFile(settings, entries, remember=False)().gaps
+        problems += RosterFile(settings, entries)().gaps
     except ConfigurationError as error:
         problems += error.problems
     return asyncio.run(_all(list(destinations.values()))), problems

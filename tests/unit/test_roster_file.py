@@ -45,8 +45,13 @@ class Place:
                 (self.folder / f"{name}.new").write_text(text)
                 (self.folder / f"{name}.new").replace(self.folder / name)
 
-    def open(self, *entries: dict[str, Any], remember: bool = True) -> RosterFile:
-        return RosterFile(self.settings, entries or (X,), remember=remember)
+    def look(self, *entries: dict[str, Any]) -> RosterFile:
+        return RosterFile(self.settings, entries or (X,))
+
+    def open(self, *entries: dict[str, Any]) -> RosterFile:
+        found = self.look(*entries)
+        found.keep()
+        return found
 
     def refusal(self, *entries: dict[str, Any]) -> str:
         with pytest.raises(ConfigurationError) as caught:
@@ -181,7 +186,7 @@ def test_what_cannot_be_remembered_does_not_count_yet(place: Place, second: Rost
 
 def test_who_only_looks_leaves_nothing_behind(place: Place) -> None:
     place.write(roster_toml(), ONE)
-    assert place.open(remember=False)().version == 1
+    assert place.look()().version == 1
     assert not (place.folder / "data").exists()
 
 

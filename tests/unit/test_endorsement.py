@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,9 @@ from hypothesis import strategies as st
 from app.domain import sshsig
 from app.domain.approval import Approval, ApprovalRefused, Decision, SshSignature, Statement
 from app.domain.endorsement import NAMESPACE, Endorsement, EndorsementRefused, RosterStatement, standing
-from app.domain.roster import RosterError
+from app.domain.roster import Roster, RosterError
 from app.domain.roster_document import RosterDocument, differences
-from app.domain.roster_history import Known, RosterHistory, RosterRefused
+from app.domain.roster_history import Known, RosterHistory, RosterRefused, document_line
 from tests.support.rosters import PEOPLE, SAFES, X, document, endorsement, lines, private, public, roster_toml
 
 FIRST = document(roster_toml())
@@ -165,6 +167,29 @@ def test_openssh_agrees(ssh_keygen: str, tmp_path: Path) -> None:
     command = [ssh_keygen, "-Y", "verify", "-n", NAMESPACE, "-f", str(tmp_path / "allowed"), "-I", "first", "-s", str(tmp_path / "sig")]
     assert subprocess.run(command, input=given.statement.to_bytes(), capture_output=True, check=False).returncode == 0
     assert subprocess.run(command, input=given.statement.to_bytes() + b" ", capture_output=True, check=False).returncode != 0
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "approval-format.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_pages_examples_are_true(tmp_path: Path) -> None:
+    (shown,) = re.findall(r'^{"destination".*$', PAGE, re.MULTILINE)
+    (statement,) = re.findall(r'^{"digest".*"signer".*$', PAGE, re.MULTILINE)
+    about, given = RosterDocument.parse(shown.encode()), Endorsement.from_json(blocks("jsonl")[0])
+    assert about.roster.data == Roster.parse(blocks("toml")[0]).data
+    assert given.statement.to_bytes().decode() == statement
+    found = standing(about, None, [given])
+    assert (found.signers, found.own_missing) == (("first-reviewer",), 1)
+    if not all(map(shutil.which, ("ssh-keygen", "jq"))):
+        pytest.skip("ssh-keygen or jq is not installed, so the page's commands were not run")
+    (tmp_path / "roster.signed").write_text(document_line(about) + given.to_json() + "\n")
+    said = subprocess.run(["sh", "-ec", blocks("sh")[-1]], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    assert 'Good "tocsin-roster" signature for first-reviewer' in said.stdout, said.stderr
+    assert given.statement.digest.removeprefix("sha256:") in said.stdout
 
 
 @given(st.data())

@@ -94,6 +94,7 @@ def test_two_recovery_keys_stand_for_the_people_before_and_one_does_not() -> Non
     assert not stands(recovered, FIRST, *own, ("bank-safe", 101))
     assert not stands(recovered, FIRST, *own, ("bank-safe", 101), ("notary", 101))
     assert not stands(recovered, FIRST, *own, ("first", 1), ("bank-safe", 101)), "a person and a key are not two keys"
+    assert not stands(recovered, FIRST, *own, ("notary", 101), ("bank-safe", 102)), "each in its own name"
     assert not stands(recovered, FIRST, ("bank-safe", 101), ("notary", 102)), "the new people have to show their keys"
     assert not stands(FIRST, None, ("bank-safe", 101), ("notary", 102)), "and no roster begins with them"
     replaced = document(roster_toml(2, fresh, recovery={"bank-safe": 8, "notary": 9}), FIRST)
@@ -309,6 +310,14 @@ def test_a_process_that_slept_walks_every_version_between() -> None:
     assert RosterHistory.parse(TWO + newer).in_force("live", known(FIRST)).digest == fourth.digest
     gap = ONE + newer
     assert RosterHistory.parse(gap).in_force("live", known(FIRST)).digest == FIRST.digest, "nothing is left out"
+
+
+def test_a_version_follows_the_one_that_it_names_alone() -> None:
+    false_past = document(roster_toml(1, WITH_THIRD))
+    built_on_it = document(roster_toml(2, PEOPLE), false_past)
+    history = RosterHistory.parse(ONE + lines(built_on_it, BOTH))
+    assert history.in_force("live", known(FIRST)).digest == FIRST.digest
+    assert list(history.waiting(history.in_force("live"))) == []
 
 
 def test_a_rollback_is_refused() -> None:

@@ -34,10 +34,12 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8400, description="Port to listen on", ge=0, le=65535)
-    data: Path = Field(Path("data"), description="Folder of the embedded database and its lock")
+    data: Path = Field(Path("data"), description="Folder of the embedded database, its lock, and what was trusted of the roster")
     database_url: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host/name; empty: SQLite in the data folder")
     destinations: Path = Field(Path("destinations.toml"), description="The list of destinations")
-    roster: Path = Field(Path("roster.toml"), description="The people and their public keys")
+    roster: Path = Field(
+        Path("roster.toml"), description="The people and their public keys; what they signed of it lies beside it, as .signed"
+    )
     api_tokens: SecretStr = Field(
         SecretStr(""), description="Machine tokens: entries of `tocsin token`, on lines or between commas; in a drill also name:token"
     )

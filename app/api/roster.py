@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/roster", tags=["roster"])
 
 @router.get("")
 async def shown(ctx: Ctx, caller: Reader) -> dict[str, Any]:
-    """The people, their roles and how many keys of each kind; and what is still lacking."""
+    """The people, their roles and keys; who signed this version, null in a drill that nobody signed; and what is lacking."""
     roster = ctx.read_roster()
     people = [
         {
@@ -27,7 +27,14 @@ async def shown(ctx: Ctx, caller: Reader) -> dict[str, Any]:
         }
         for person in roster.persons
     ]
-    return {"version": roster.version, "threshold": roster.threshold, "digest": roster.digest, "people": people, "gaps": list(roster.gaps)}
+    trusted, problem = ctx.roster_trusted(), ctx.roster_problem()
+    return {
+        "version": roster.version,
+        "threshold": roster.threshold,
+        "signed": {"digest": trusted.digest, "signers": list(trusted.standing.signers)} if trusted else None,
+        "people": people,
+        "gaps": [*roster.gaps, *filter(None, [problem])],
+    }
 
 
 @router.post("/enrolments")

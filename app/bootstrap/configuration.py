@@ -1,4 +1,4 @@
-"""Reading what is configured outside the settings: secrets from files, the roster; and the one error that names all that is wrong."""
+"""Reading the settings, with secrets from files; and the one error that names all that is wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
 
-from app.domain.roster import Roster, RosterError
 from app.settings import Settings
 
 
@@ -46,38 +45,3 @@ def read_secret_file(variable: str, environ: Mapping[str, str], problems: list[s
     except OSError as error:
         problems.append(f"{variable}_FILE: {path} cannot be read ({error.strerror}).")
         return ""
-
-
-class RosterFile:
-    """The roster, read again whenever its file has changed. Raises `ConfigurationError` if it cannot be read at first.
-
-    A file that cannot be read later leaves the last good roster in force, and `problem` says so: an editing slip in the worst hour
-    silences nobody.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.problem = path, ""
-        self._stamp = (0, 0, 0, 0)
-        self._kept: Roster | None = None
-        if self.read() is None:
-            raise ConfigurationError([self.problem])
-
-    def __call__(self) -> Roster:
-        """The roster in force."""
-        roster = self.read()
-        assert roster is not None
-        return roster
-
-    def read(self) -> Roster | None:
-        """Looks at the file; None only where there never was a good one."""
-        try:
-            status = self.path.stat()
-            stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size)
-            if stamp != self._stamp:
-                self._kept, self._stamp = Roster.parse(self.path.read_text()), stamp
-            self.problem = ""
-        except FileNotFoundError:
-            self.problem = f"There is no roster at {self.path}. `tocsin roster --help` tells how to write one."
-        except (OSError, UnicodeDecodeError, RosterError) as error:
-            self.problem = f"Roster {self.path}: {error}"
-        return self._kept

@@ -5,11 +5,13 @@ Secrets are never in the file: they come from `TOCSIN_<ID>_<FIELD>`, or from the
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,17 +29,48 @@ _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 def load_destinations(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, Destination]:
     """All destinations by id, in the order of the file. Raises `ConfigurationError`."""
+    return open_destinations(read_entries(settings.destinations), settings, environ)
+
+
+def read_entries(path: Path) -> list[dict[str, Any]]:
+    """The tables `[[destination]]` as the file has them. Raises `ConfigurationError`."""
     try:
-        data = tomllib.loads(settings.destinations.read_text())
+        data = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        raise ConfigurationError([f"There is no {settings.destinations}. Copy destinations.example.toml and edit it."]) from None
+        raise ConfigurationError([f"There is no {path}. Copy destinations.example.toml and edit it."]) from None
     except (OSError, ValueError) as error:
-        raise ConfigurationError([f"{settings.destinations}: {error}"]) from error
-    problems: list[str] = [f"{settings.destinations}: unknown `{key}`; write [[destination]]." for key in data if key != "destination"]
-    found: dict[str, Destination] = {}
+        raise ConfigurationError([f"{path}: {error}"]) from error
+    problems = [f"{path}: unknown `{key}`; write [[destination]]." for key in data if key != "destination"]
     entries = data.get("destination", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ConfigurationError([f"{settings.destinations}: `destination` must be a list of tables: write [[destination]]."])
+        problems.append(f"{path}: `destination` must be a list of tables: write [[destination]].")
+    if problems:
+        raise ConfigurationError(problems)
+    return list(entries)
+
+
+def public_entries(path: Path) -> list[dict[str, Any]]:
+    """The same, to be shown and signed: an entry that holds a secret is refused. Raises `ConfigurationError`."""
+    entries, problems = read_entries(path), []
+    for entry in entries:
+        with contextlib.suppress(UnknownPlatform):
+            declared = load(str(entry.get("platform", ""))).fields
+            problems += [
+                f"Destination {entry.get('id')}: `{field.name}` is a secret, which stands in the environment and never in {path}."
+                for field in declared
+                if field.secret and field.name in entry
+            ]
+    if problems:
+        raise ConfigurationError(problems)
+    return entries
+
+
+def open_destinations(
+    entries: Sequence[Mapping[str, Any]], settings: Settings, environ: Mapping[str, str] = os.environ
+) -> dict[str, Destination]:
+    """The destinations of these entries, with their secrets. Raises `ConfigurationError`."""
+    problems: list[str] = []
+    found: dict[str, Destination] = {}
     for entry in entries:
         one = _Entry(entry, settings, environ).read(problems)
         if one and one.id in found:

@@ -18,11 +18,12 @@ import structlog
 from sqlalchemy.engine import make_url
 
 from app.api.tokens import Tokens
-from app.bootstrap.configuration import ConfigurationError, RosterFile
-from app.bootstrap.destinations import load_destinations
+from app.bootstrap.configuration import ConfigurationError
+from app.bootstrap.destinations import open_destinations, read_entries
 from app.bootstrap.logs import configure
 from app.bootstrap.mail import mailer
 from app.bootstrap.memory import give_back
+from app.bootstrap.roster import RosterFile
 from app.services.context import Clock, Context, Destination
 from app.settings import Settings
 from app.store import migrate
@@ -58,13 +59,15 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         tokens = Tokens(settings.api_tokens.get_secret_value(), drill=settings.drill)
     except ValueError as error:
         raise ConfigurationError([str(error)]) from error
-    read_roster = RosterFile(settings.roster)
-    destinations = load_destinations(settings)
+    entries = read_entries(settings.destinations)
+    destinations = open_destinations(entries, settings)
+    read_roster = RosterFile(settings, entries)
     url = database_url(settings)
     async with contextlib.AsyncExitStack() as stack:
         if url.startswith("sqlite"):
             stack.enter_context(only_one(settings.data))
         ahead = await migrate.upgrade(url, settings.environment.value)
+        read_roster.keep()  # only now: a folder of the other environment's is refused before
         database = Database(url)
         stack.push_async_callback(database.close)
         stack.push_async_callback(_close, destinations)
@@ -76,6 +79,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             read_roster,
             mailer(settings),
             lambda: read_roster.problem,
+            lambda: read_roster.trusted,
         )
         worker = Worker(ctx)
         working = asyncio.create_task(worker.run())

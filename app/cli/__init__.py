@@ -36,7 +36,7 @@ _COMMANDS = {
     "check": ("app.cli.check", "Prove every destination's credentials, posting nothing."),
     "check-text": ("app.cli.check_text", "Check the words of a text, or of a file of labelled messages."),
     "verify": ("app.cli.verify", "Verify an exported timeline or approval offline."),
-    "roster": ("app.cli.roster", "Show the roster, or enrol a key."),
+    "roster": ("app.cli.roster", "Show the roster and who signed it, enrol a key, or sign it."),
     "token": ("app.cli.tokens", "Make a machine token, and the entry that configures it."),
     "completion": ("app.cli.completion", "Print the shell completion script."),
 }

@@ -43,19 +43,21 @@ def _by_server() -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def _here() -> tuple[list[dict[str, Any]], list[str]]:
-    from app.bootstrap.configuration import ConfigurationError, RosterFile, load_settings
-    from app.bootstrap.destinations import load_destinations
+    from app.bootstrap.configuration import ConfigurationError, load_settings
+    from app.bootstrap.destinations import open_destinations, read_entries
     from app.bootstrap.logs import configure
+    from app.bootstrap.roster import RosterFile
 
     problems: list[str] = []
     try:
         settings = load_settings()
         configure("ERROR")
-        destinations = load_destinations(settings)
+        entries = read_entries(settings.destinations)
+        destinations = open_destinations(entries, settings)
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
     try:
-        problems += RosterFile(settings.roster)().gaps
+        problems += RosterFile(settings, entries)().gaps
     except ConfigurationError as error:
         problems += error.problems
     return asyncio.run(_all(list(destinations.values()))), problems

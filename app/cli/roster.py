@@ -1,38 +1,30 @@
-"""roster: read the file of people and keys as the server reads it, and print what is to be added to it.
+"""roster: read the file of people and keys as the server reads it, say who has signed it, and print what is to be added to it.
 
-Nothing here writes the roster: it decides who may send, so a person puts the printed entry into the file.
+Nothing here writes `roster.toml`: a person puts the printed entry into it. What people sign of it lies in `app.cli.roster_signing`.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
 from app.cli.output import one_line, put, put_json, say, when
+from app.cli.roster_files import destinations_option, file_option, json_option, load, signatures, signatures_told
+from app.cli.roster_signing import init, sign
 from app.cli.words import called, read
 from app.domain.roster import PERSON_ID, Person, PersonRole, Roster, RosterError, SshKey, key_entry, person_entry
 from app.domain.sshsig import SshKeyRefused
 
-_file = click.option(
-    "--roster",
-    "file",
-    metavar="FILE",
-    default=lambda: os.environ.get("TOCSIN_ROSTER") or "roster.toml",
-    show_default="TOCSIN_ROSTER, or roster.toml",
-    help="The roster's file.",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-
 
 @click.group(invoke_without_command=True)
-@_file
-@_json
+@file_option
+@destinations_option
+@json_option
 @click.pass_context
-def roster(ctx: click.Context, file: str, as_json: bool) -> None:
-    """Show the roster (who may author, review and administer, with which keys), or enrol a key.
+def roster(ctx: click.Context, file: str, destinations: str, as_json: bool) -> None:
+    """Show the roster (who may author, review and administer, with which keys), and who signed it; enrol a key; sign it.
 
     \b
     The roster is a TOML file that you keep; TOCSIN_ROSTER says where:
@@ -50,17 +42,25 @@ def roster(ctx: click.Context, file: str, as_json: bool) -> None:
       tocsin roster enrol first-reviewer --ssh key.pub --name "First Reviewer" \\
         --email first-reviewer@status.example --role author --role reviewer >> roster.toml
       tocsin roster
+
+    A live Tocsin takes only a roster that two people signed, with the destinations: `tocsin roster init` begins it, and
+    `tocsin roster sign` signs each later version. What they signed is in roster.signed, beside the file.
     """
     if ctx.invoked_subcommand is None:
-        _show(file, as_json)
+        _show(file, destinations, as_json)
 
 
 @roster.command()
-@_file
-@_json
-def show(file: str, as_json: bool) -> None:
-    """Show the people, their roles and keys, and what is lacking."""
-    _show(file, as_json)
+@file_option
+@destinations_option
+@json_option
+def show(file: str, destinations: str, as_json: bool) -> None:
+    """Show the people, their roles and keys, who has signed it, and what is lacking."""
+    _show(file, destinations, as_json)
+
+
+roster.add_command(init)
+roster.add_command(sign)
 
 
 @roster.command()
@@ -69,8 +69,8 @@ def show(file: str, as_json: bool) -> None:
 @click.option("--name", help="Of a new person: their name.")
 @click.option("--email", help="… their mailbox, to which approval links go.")
 @click.option("--role", "roles", multiple=True, type=click.Choice([role.value for role in PersonRole]), help="… a role (repeat it).")
-@_file
-@_json
+@file_option
+@json_option
 def enrol(person: str, ssh: str | None, name: str | None, email: str | None, roles: tuple[str, ...], file: str, as_json: bool) -> None:
     """Enrol a key of PERSON: print the entry to put into the roster, or a link with which they make a passkey.
 
@@ -86,22 +86,12 @@ def enrol(person: str, ssh: str | None, name: str | None, email: str | None, rol
         _enrol_passkey(person, as_json)
 
 
-def load(file: str | Path) -> Roster:
-    """The roster in a file. Raises `click.ClickException`."""
-    try:
-        return Roster.parse(Path(file).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise click.ClickException(f"There is no roster at {file}. `tocsin roster --help` tells how to write one.") from None
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"Roster {file}: {one_line(error)}") from error
-
-
-def _show(file: str, as_json: bool) -> None:
-    found = load(file)
+def _show(file: str, destinations: str, as_json: bool) -> None:
+    found, signed = load(file), signatures(file, destinations)
     if as_json:
-        put_json(_as_json(found))
+        put_json(_as_json(found) | {"signatures": signed})
         return
-    put(f"Roster version {found.version} · {found.threshold} must approve · {found.digest}", bold=True)
+    put(f"Roster version {found.version} · {found.threshold} must approve", bold=True)
     for person in found.persons:
         put(f"{person.id}  {one_line(person.name)} <{one_line(person.email)}>  {', '.join(sorted(person.roles))}")
         for key in person.keys:
@@ -109,6 +99,10 @@ def _show(file: str, as_json: bool) -> None:
             put(f"  {'ssh    ' if isinstance(key, SshKey) else 'passkey'}  {_key_id(key)}  {one_line(label)}".rstrip())
         if not person.keys:
             put("  no key yet")
+    for recovery in found.recovery:
+        put(f"recovery key {recovery.id}  {recovery.key.fingerprint}  kept by {one_line(recovery.keeper)}")
+    for line, colour in signatures_told(signed):
+        put(one_line(line), fg=colour)
     for gap in found.gaps:
         put(gap, fg="red")
 
@@ -125,7 +119,9 @@ def _as_json(found: Roster) -> dict[str, Any]:
         }
         for person in found.persons
     ]
-    return {"version": found.version, "threshold": found.threshold, "digest": found.digest, "people": people, "gaps": list(found.gaps)}
+    recovery = [{"id": one.id, "keeper": one.keeper, "ssh_key": one.key.fingerprint} for one in found.recovery]
+    said = {"version": found.version, "threshold": found.threshold, "people": people, "recovery": recovery}
+    return said | {"gaps": list(found.gaps)}
 
 
 def _key_id(key: Any) -> str:

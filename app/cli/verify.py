@@ -140,7 +140,7 @@ def _verify_approvals(contents: list[bytes], manifest_file: str | None, roster_f
 
 def _judge(contents: list[bytes], manifest_file: str | None, roster_file: str, origin: str) -> tuple[list[Verified], str, Quorum]:
     """Who says what, about which digest, and whether they are enough. Raises `ApprovalRefused` and `ManifestError`."""
-    from app.cli.roster import load
+    from app.cli.roster_files import load
     from app.domain.approval import Approval, quorum
     from app.domain.approval import verify as check
     from app.domain.manifest import Manifest, digest

@@ -9,7 +9,6 @@ meant, and that it is the one about to be sent, the caller says.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -18,9 +17,9 @@ from typing import Any, Literal
 
 import rfc8785
 
-from app.domain import passkey, sshsig
+from app.domain import passkey, sshsig, strict
 from app.domain.passkey import Assertion
-from app.domain.roster import HIDDEN, PERSON_ID, Person, PersonRole, Roster
+from app.domain.roster import HIDDEN, PERSON_ID, Person, Roster, lacking
 
 FORMAT = "tocsin-approval/1"
 MAX_COMMENT = 2000
@@ -221,10 +220,7 @@ def quorum(
         raise ValueError("at least two people approve what is sent; one only in a drill")
     said = {decision: _persons(every, decision) for decision in Decision}
     approved = tuple(person for person in said[Decision.APPROVE] if person.counts)
-    reviewers = sum(PersonRole.REVIEWER in person.roles for person in approved)
-    counted = reviewers + min(len(approved) - reviewers, 1)
-    missing = max(threshold - counted, 0 if reviewers else 1)
-    return Quorum(approved, said[Decision.REJECT], said[Decision.REQUEST_CHANGES], missing)
+    return Quorum(approved, said[Decision.REJECT], said[Decision.REQUEST_CHANGES], lacking(approved, threshold))
 
 
 def _agree(verified: list[Verified], name: str, expected: object) -> None:
@@ -276,30 +272,17 @@ def _signature(data: dict[str, Any]) -> SshSignature | Assertion:
 
 def _object(text: str | bytes, what: str, limit: int, fields: set[str]) -> dict[str, Any]:
     """The JSON object with exactly these fields, none twice."""
-    raw = _encode(text, what) if isinstance(text, str) else text
-    if len(raw) > limit:
-        raise ApprovalRefused(f"The {what} is longer than {limit} bytes.")
     try:
-        data = json.loads(raw.decode(), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise ApprovalRefused(f"The {what} is not JSON in UTF-8: {error}.") from error
-    if not isinstance(data, dict) or set(data) != fields:
-        raise ApprovalRefused(f"The {what} must be an object with exactly the fields {', '.join(sorted(fields))}.")
-    return data
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) != len(pairs):
-        raise ValueError("a field stands twice")
-    return data
+        return strict.json_object(text, what, limit, fields)
+    except strict.NotStrict as error:
+        raise ApprovalRefused(str(error)) from error
 
 
 def _encode(text: str, what: str) -> bytes:
     try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise ApprovalRefused(f"The {what} holds a half of a character (a lone surrogate).") from error
+        return strict.encoded(text, what)
+    except strict.NotStrict as error:
+        raise ApprovalRefused(str(error)) from error
 
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:

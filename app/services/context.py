@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.contract import Adapter, Config, Role
 from app.domain.roster import Roster
+from app.domain.roster_history import Trusted
 from app.settings import Settings
 from app.store.database import Database
 
@@ -73,9 +74,11 @@ class Context:
     destinations: Mapping[str, Destination]
     read_roster: Callable[[], Roster]  # the roster in force
     post_mail: Callable[[str, str, str], Awaitable[None]] | None  # to, subject, text
-    roster_problem: Callable[[], str] = str  # why its file could not be read since, or ""
+    roster_problem: Callable[[], str] = str  # what is wrong with its files since, or ""
+    roster_trusted: Callable[[], Trusted | None] = lambda: None  # the signed version in force; None in a drill that nobody signed
     enrolments: dict[str, Enrolment] = field(default_factory=dict, repr=False)  # by token; a restart forgets them
     wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
+    roster_recorded: str = ""  # the digest of the roster's version that is known to stand in the timeline
     runner: str = field(default_factory=lambda: new_id("wk", datetime.now(UTC)))  # this worker; one that was buried takes another
 
     @property

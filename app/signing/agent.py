@@ -35,15 +35,15 @@ class AgentKey:
     public: SshKey
     socket_path: Path
 
-    def sign(self, data: bytes) -> str:
+    def sign(self, data: bytes, namespace: str = sshsig.NAMESPACE) -> str:
         """An armoured SSH signature over `data`. Raises `SigningRefused` when the agent or its owner refuses or takes over 60 s."""
         blob = self.public.blob
         flags = _RSA_SHA2_512 if self.public.public.startswith("ssh-rsa ") else 0
-        request = sshsig.pack(blob, sshsig.message_to_sign(data)) + struct.pack(">I", flags)
+        request = sshsig.pack(blob, sshsig.message_to_sign(data, namespace)) + struct.pack(">I", flags)
         answer = _ask(self.socket_path, _SIGN_REQUEST, request, _SIGN_RESPONSE, SIGN_TIMEOUT)
         try:
-            armored = sshsig.armor(blob, sshsig.unpack(answer, 1)[0])
-            sshsig.verify(armored, data)  # over these bytes, by the key that was asked for: the armour names it
+            armored = sshsig.armor(blob, sshsig.unpack(answer, 1)[0], namespace)
+            sshsig.verify(armored, data, namespace)  # over these bytes, by the key that was asked for: the armour names it
         except ValueError as error:
             raise SigningRefused(f"The ssh-agent gave a signature that is not valid ({error}); try another key.") from error
         return armored

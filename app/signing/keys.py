@@ -30,9 +30,9 @@ class FileKey:
     public: SshKey
     private: Ed25519PrivateKey = field(repr=False)
 
-    def sign(self, data: bytes) -> str:
+    def sign(self, data: bytes, namespace: str = sshsig.NAMESPACE) -> str:
         """An armoured SSH signature over `data`."""
-        return sshsig.sign(data, self.private)
+        return sshsig.sign(data, self.private, namespace)
 
 
 def load(path: Path, passphrase: Callable[[], str]) -> FileKey:

@@ -133,6 +133,12 @@ async def entries(tx: AsyncConnection, *, incident: str = "", announcement: str 
     return await many(tx, Entry, query)
 
 
+async def last_of(tx: AsyncConnection, event: str) -> Entry | None:
+    """The latest entry of that kind. It looks through all of them, so it is not for every request."""
+    found = await many(tx, Entry, select(timeline).where(timeline.c.event == event).order_by(timeline.c.seq.desc()).limit(1))
+    return found[0] if found else None
+
+
 def first_broken(chain: Iterable[Entry]) -> int | None:
     """The sequence number of the first entry that does not follow from the one before; None where the chain holds."""
     expected, previous = 1, GENESIS

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 import structlog
 
 from app.domain.announcement import AnnouncementState
-from app.services import check, follow_up, notify
+from app.services import check, follow_up, notify, trust
 from app.services.context import Context, new_id
 from app.store import announcements as store
 from app.store import workers
@@ -72,7 +72,7 @@ class Worker:
         gc.freeze()  # all that is loaded by now stays; to look through it again would halt the process for 0.1 s, in mid-broadcast
         self.ctx.database.on_signal = self.go_on
         await self._registered()
-        clock = (follow_up.tick, notify.send_due, check.when_due)
+        clock = (follow_up.tick, notify.send_due, check.when_due, trust.record)
         loops = [self._forever(self.sweep), *(self._forever(self._if_on_duty(work)) for work in clock)]
         if not self.ctx.database.sqlite:
             loops += [self._beating(), self._listening()]

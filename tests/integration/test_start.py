@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from app.rehearsal import play
+from app.rehearsal.house import PERSONS
 from app.rehearsal.play import Stage, stage
 from app.store import migrate
 from tests.support.desk import Desk
+from tests.support.live import sign_as
 
 
 def start(house_environ: dict[str, str], **changes: str) -> subprocess.CompletedProcess[str]:
@@ -42,7 +44,9 @@ def test_a_database_of_a_drill_is_never_opened_live(tmp_path: Path) -> None:
         environ = dict(started.house.environ)
         started.processes[1].terminate()
         started.processes[1].wait(20)
+        sign_as(started.house, "init", *PERSONS)
         live = start(environ, TOCSIN_ENVIRONMENT="live", TOCSIN_API_TOKENS="")
+        assert not (tmp_path / "data" / "roster.trusted").exists(), "nothing of live stays in a drill's folder"
     assert live.returncode == 1
     assert "belongs to a drill Tocsin and can never be used for live" in live.stderr
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.bootstrap.configuration import ConfigurationError, RosterFile, load_settings
+from app.bootstrap.configuration import ConfigurationError, load_settings
 from app.bootstrap.destinations import load_destinations
 from app.settings import Settings
 
@@ -133,19 +133,3 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
     settings = load_settings({"TOCSIN_API_TOKENS_FILE": str(secret)})
     assert settings.api_tokens.get_secret_value() == "ops:" + "x" * 40
     assert "xxx" not in repr(settings)
-
-
-def test_a_roster_is_read_again_when_it_changes(tmp_path: Path) -> None:
-    path = tmp_path / "roster.toml"
-    with pytest.raises(ConfigurationError, match="There is no roster at"):
-        RosterFile(path)
-    path.write_text("version = 1\n")
-    read = RosterFile(path)
-    assert read().version == 1
-    path.write_text("version = 22\n")
-    assert read().version == 22
-    path.write_text("version = 'x'\n")
-    assert read().version == 22, "the last good one stays in force"
-    assert "version" in read.problem
-    path.write_text("version = 333\n")
-    assert (read().version, read.problem) == (333, "")

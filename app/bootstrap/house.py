@@ -24,6 +24,7 @@ from app.bootstrap.logs import configure
 from app.bootstrap.mail import mailer
 from app.bootstrap.memory import give_back
 from app.services.context import Clock, Context, Destination
+from app.services.seal import Seal
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Database
@@ -58,6 +59,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         tokens = Tokens(settings.api_tokens.get_secret_value(), drill=settings.drill)
     except ValueError as error:
         raise ConfigurationError([str(error)]) from error
+    seal = _seal(settings)
     read_roster = RosterFile(settings.roster)
     destinations = load_destinations(settings)
     url = database_url(settings)
@@ -76,12 +78,20 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             read_roster,
             mailer(settings),
             lambda: read_roster.problem,
+            seal=seal,
         )
         worker = Worker(ctx)
         working = asyncio.create_task(worker.run())
         stack.push_async_callback(_stop, working)
         stack.push_async_callback(worker.stop)
         yield House(ctx, tokens)
+
+
+def _seal(settings: Settings) -> Seal | None:
+    try:
+        return Seal(key) if (key := settings.publishing_key.get_secret_value()) else None
+    except ValueError as error:
+        raise ConfigurationError([f"TOCSIN_PUBLISHING_KEY {error}."]) from error
 
 
 async def _close(destinations: Mapping[str, Destination]) -> None:

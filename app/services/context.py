@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.contract import Adapter, Config, Role
 from app.domain.roster import Roster
+from app.services.seal import Seal
 from app.settings import Settings
 from app.store.database import Database
 
@@ -77,6 +78,7 @@ class Context:
     enrolments: dict[str, Enrolment] = field(default_factory=dict, repr=False)  # by token; a restart forgets them
     wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
     runner: str = field(default_factory=lambda: new_id("wk", datetime.now(UTC)))  # this worker; one that was buried takes another
+    seal: Seal | None = None  # over what homepages embed; None where no key for it is configured
 
     @property
     def now(self) -> datetime:

@@ -103,5 +103,5 @@ async def _permalink(ctx: Context, tx: AsyncConnection, manifest: Manifest, dige
     planned = next((d for d in manifest.destinations if d.id == leads and leads in manifest.primaries), None)
     for delivery in await store.of_digest(tx, digest, [leads]):
         if planned and delivery.role == Role.PRIMARY.value:
-            return link(ctx, planned, delivery.permalink, await holds.standing(tx, [leads]))
+            return link(ctx, planned, delivery.permalink, await holds.excluded(tx))
     return ""

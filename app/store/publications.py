@@ -38,6 +38,7 @@ class PartRow:
     """One posted part of such a delivery."""
 
     digest: str
+    destination: str
     delivery: str
     part: int
     permalink: str
@@ -58,15 +59,15 @@ async def newest(tx: AsyncConnection, limit: int, slug: str = "") -> list[PostRo
     return await many(tx, PostRow, query)
 
 
-async def of_digest(tx: AsyncConnection, digest: str) -> list[PostRow]:
-    """All public posts of one manifest."""
-    roles = [role.value for role in PUBLIC]
-    return await many(tx, PostRow, _posted().where(deliveries.c.digest == digest, deliveries.c.role.in_(roles)))
+async def of_digest(tx: AsyncConnection, digest: str, destinations: Collection[str]) -> list[PostRow]:
+    """The public posts of one manifest on these destinations."""
+    roles, there = [role.value for role in PUBLIC], deliveries.c.destination.in_(destinations)
+    return await many(tx, PostRow, _posted().where(deliveries.c.digest == digest, deliveries.c.role.in_(roles), there))
 
 
 async def at(tx: AsyncConnection, permalinks: Collection[str], digests: Collection[str]) -> list[PartRow]:
     """The parts of these manifests that were posted under one of the permalinks."""
-    columns = (deliveries.c.digest, attempts.c.delivery, attempts.c.part, attempts.c.permalink)
+    columns = (deliveries.c.digest, deliveries.c.destination, attempts.c.delivery, attempts.c.part, attempts.c.permalink)
     query = select(*columns).join(deliveries, deliveries.c.id == attempts.c.delivery)
     theirs = deliveries.c.digest.in_(digests) & attempts.c.permalink.in_(permalinks)
     return await many(tx, PartRow, query.where(theirs, attempts.c.state == "posted"))

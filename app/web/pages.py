@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.domain.announcement import TITLES, Answers, Kind
-from app.services.published import LONGEST, Found, Post
+from app.services.published import Post
+from app.services.recognise import LONGEST, Found
 
 _HERE = Path(__file__).parent
 _MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}

@@ -13,7 +13,8 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
-from app.services.published import LONGEST, Published
+from app.services.published import Published
+from app.services.recognise import LONGEST, recognise
 from app.web import feeds, pages
 from app.web.routes import BOTH, PUBLIC, Ctx
 
@@ -70,7 +71,7 @@ async def verify(request: Request, ctx: Ctx, published: Public) -> Response:
 
 async def _verified(ctx: Ctx, published: Published, asked: str) -> Response:
     asked = asked.strip()
-    found = await published.find(ctx, asked)
+    found = await recognise(ctx, published, asked)
     page = pages.verify_page(asked[:LONGEST], found, ctx.settings.environment.value)
     return HTMLResponse(page, headers=pages.public_headers(form=True) | {"Cache-Control": "no-store"})
 

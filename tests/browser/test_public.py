@@ -9,7 +9,8 @@ import pytest
 from playwright.async_api import Browser, ViewportSize, expect
 
 from app.domain.announcement import Kind
-from app.services.published import Found, Post, Signed
+from app.services.published import Post, Signed
+from app.services.recognise import Found
 from app.web import pages
 from tests.browser.chromium import DESKTOP, PHONE, Phone, Scheme, phone
 from tests.browser.fake_server import FakeServer

@@ -13,12 +13,18 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from app.rehearsal.play import stage
+from app.services.seal import Seal
 from app.store.tables import iso
 from app.web.feeds import ATOM
 from tests.integration.test_hostile_database import BOTH, MANIFEST, approve_by_sql, plan_by_sql, signed_by, sql, wake
+from tests.support.cluster import demanded, fresh_database
 from tests.support.desk import Desk, delivery
 
+PEM = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 FUTURE = "2099-01-01T00:00:00.000000Z"
 CHARTER = "https://jsonfeed.org/version/1.1"
 
@@ -179,6 +185,22 @@ def test_verify_knows_our_posts_by_address_and_by_text(desk: Desk, reader: httpx
     assert "Yes: we published this on" not in text_of(reader.get("/verify"))
     assert "We published this text on X on" in text_of(reader.get("/verify", params={"q": x}))
     assert "We published this text on Telegram on" in text_of(reader.post("/verify", data={"q": pointer}))
+
+
+def test_verify_knows_each_part_of_a_thread(desk: Desk, reader: httpx.Client) -> None:
+    parts = [f"If you used Example Web today, move your funds now. {n} ({secrets.token_hex(4)}) " + "Wait for us. " * 12 for n in range(3)]
+    shown = public(desk, text="\n\n".join(part.strip() for part in parts))
+    fresh(desk)
+    posted = delivery(shown, "x")
+    said = [part["text"] for part in next(r for r in shown["renderings"] if r["destination"] == "x")["parts"]]
+    assert len(said) >= 3
+    for attempt in posted["attempts"]:
+        answer = text_of(reader.post("/verify", data={"q": attempt["permalink"]}))
+        assert "Yes: we published this" in answer
+        assert " ".join(said[attempt["part"]].split()) in answer
+        assert " ".join(said[attempt["part"] - 1].split()) not in answer
+    for asked in (said[1], "\n\n".join(said)):
+        assert "Yes: we published this" in text_of(reader.post("/verify", data={"q": asked}))
 
 
 @pytest.mark.parametrize(
@@ -342,3 +364,50 @@ def test_an_account_that_is_not_ours_any_more_is_linked_to_nowhere(desk: Desk, r
         assert reader.get("/banner.json").json()["permalink"] != link
     finally:
         assert desk.post("/v1/destinations/x/include", {}).status_code == 200
+
+
+def test_a_damaged_row_of_what_is_excluded_hides_nothing(desk: Desk, reader: httpx.Client) -> None:
+    shown = public(desk)
+    sql(desk, "INSERT INTO holds (destination, kind, why, by, at) VALUES ('reddit', 'paused', '', '', 'no time')")
+    fresh(desk)
+    try:
+        assert shown["text"] in everything(reader, shown)
+        assert reader.get("/banner.json").json()["digest"] == shown["digest"]
+    finally:
+        sql(desk, "DELETE FROM holds WHERE at = 'no time'")
+
+
+# On Postgres, and sealed
+
+
+@pytest.fixture(scope="module")
+def other_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """One on Postgres, with a key of its own for what homepages embed."""
+    environ = {"TOCSIN_PUBLISHING_KEY": PEM}
+    with (
+        fresh_database(demanded()) as url,
+        stage(tmp_path_factory.mktemp("sealed"), environ=environ | {"TOCSIN_DATABASE_URL": url}) as started,
+    ):
+        yield Desk(started)
+
+
+def test_the_same_is_public_on_postgres(other_house: Desk) -> None:
+    shown, waiting = public(other_house), other_house.announce()
+    fresh(other_house)
+    with httpx.Client(base_url=other_house.stage.house.url, trust_env=False) as reader:
+        assert everything(reader, shown).count("Yes: we published this") == len(shown["deliveries"])
+        assert waiting["text"] not in everything(reader, waiting | {"deliveries": []})
+
+
+def test_the_banner_is_sealed_and_its_seal_is_of_what_it_shows(other_house: Desk) -> None:
+    shown = public(other_house)
+    fresh(other_house)
+    answer = other_house.http.get("/banner.json")
+    banner = answer.json()
+    assert banner["digest"] == shown["digest"]
+    assert json.loads(banner["signed"]["bytes"]) == {key: banner[key] for key in banner if key != "signed"} | {"format": "tocsin-banner/1"}
+    assert banner["signed"] == Seal(PEM).over("tocsin-banner/1", {key: banner[key] for key in banner if key != "signed"})
+    fresh(other_house)
+    assert other_house.http.get("/banner.json", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    log = (other_house.stage.house.folder / "server.log").read_text()
+    assert PEM.splitlines()[1] not in log + answer.text

@@ -14,7 +14,8 @@ import pytest
 
 from app.domain.announcement import Answers, Kind
 from app.domain.incident import Facts
-from app.services.published import Found, Post, Signed
+from app.services.published import Post, Signed
+from app.services.recognise import Found
 from app.web import pages
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&\u2028\u2029<!--"

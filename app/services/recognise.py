@@ -6,6 +6,8 @@ is even looked at, so nobody learns from the answer what is being prepared. A ma
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,10 +44,14 @@ async def recognise(ctx: Context, published: Published, asked: str) -> Found | N
     asked, posts = asked.strip(), await published.newest(ctx)
     if not asked or len(asked) > LONGEST:
         return None
-    async with published.asking, ctx.database.read() as tx:
-        if asked.lower().startswith(("https://", "http://")) and len(asked.split()) == 1:
-            return await _by_url(ctx, tx, asked, posts)
-        return await _by_text(ctx, tx, folded(asked), posts)
+    by_url = asked.lower().startswith(("https://", "http://")) and len(asked.split()) == 1
+    async with published.asking:
+        begun = time.monotonic()
+        try:
+            async with ctx.database.read() as tx:
+                return await (_by_url(ctx, tx, asked, posts) if by_url else _by_text(ctx, tx, folded(asked), posts))
+        finally:  # rests as long as it worked, so that however many ask, broadcasts have half of the process at least
+            await asyncio.sleep(time.monotonic() - begun)
 
 
 async def _by_url(ctx: Context, tx: AsyncConnection, url: str, posts: Sequence[Post]) -> Found | None:

@@ -59,7 +59,7 @@ class BannerAdapter:
         if config.role is not Role.BANNER:
             raise ValueError(f"{config.id}: role must be banner.")
         self._account = config.account
-        self._door = Door("The banner")
+        self._door = Door("The banner", self._base)
 
     def render(self, message: Message) -> Rendering:
         """The text as one part. The pages that show it escape it and make nothing of it, so nothing needs neutralising."""

@@ -3,7 +3,8 @@
 Rules kept here: a connection that never came about is `NotSent`, everything else that goes wrong under way is `OutcomeUnknown`;
 no POST is ever repeated, no redirect followed, no cookie kept; an answer's time and size are bounded; errors keep no cause, as
 aiohttp's quote the URL, which may be a secret. As nothing is kept from one request to the next, sharing leaks nothing between
-accounts. What a status means lies in each platform's file.
+accounts. No name leads into a private network, but one that the operator wrote into `base_url` (`adapters.guard`). What a status
+means lies in each platform's file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import json
 import math
 import re
+import socket
 import time
 from asyncio import sslproto
 from collections.abc import Mapping
@@ -21,8 +23,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from adapters import guard
 from adapters.contract import AdapterError, NotSent, OutcomeUnknown
 
 TOTAL_TIMEOUT, CONNECT_TIMEOUT = 20.0, 10.0
@@ -49,26 +53,49 @@ class _Shared:
 
     loop: asyncio.AbstractEventLoop
     session: aiohttp.ClientSession
+    resolver: Resolver
     users: int = 0
 
 
 _OPEN: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
 
 
+class Resolver(AbstractResolver):
+    """The system's look-up, less what is private. aiohttp connects to just these addresses: between check and use nobody looks again."""
+
+    def __init__(self) -> None:
+        self.named: set[str] = set()  # hosts that the operator wrote into `base_url`
+        self._system = aiohttp.ThreadedResolver()
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
+        """Raises `guard.Private` where none is left."""
+        found = await self._system.resolve(host, port, family)
+        if host in self.named:
+            return found
+        return guard.public(found, lambda one: one["host"])
+
+    async def close(self) -> None:
+        await self._system.close()
+
+
 class Door:
-    """One adapter's way out to `platform`. Its first request opens it, or opens the shared connections if it is the first of all."""
+    """One adapter's way out to `platform`. Its first request opens it, or opens the shared connections if it is the first of all.
 
-    __slots__ = ("_platform", "_shared")
+    The host of `base_url`, which the operator wrote, may lie in a private network; no other one may.
+    """
 
-    def __init__(self, platform: str) -> None:
-        self._platform = platform
+    __slots__ = ("_named", "_platform", "_shared")
+
+    def __init__(self, platform: str, base_url: str = "") -> None:
+        self._platform, self._named = platform, (URL(base_url).raw_host or "") if base_url else ""
         self._shared: _Shared | None = None
 
     async def ask(self, method: str, url: str | URL, **what: Any) -> Answer:
         """One request, with aiohttp's `headers`, `params`, `json`, `data`. Raises `NotSent`, `OutcomeUnknown`, neither with a cause."""
-        shared = self._shared = self._shared or _entered()
+        shared = self._shared = self._shared or _entered(self._named)
         within = aiohttp.ClientTimeout(TOTAL_TIMEOUT, CONNECT_TIMEOUT, ceil_threshold=math.inf)  # not rounded up to the next second
         try:
+            guard.literal(URL(url).raw_host or "", self._named)
             async with shared.session.request(method, url, allow_redirects=False, timeout=within, **what) as answer:
                 return Answer(answer.status, answer.headers, await self._whole(answer.content))
         except Exception as error:
@@ -104,6 +131,8 @@ class Door:
     def _meaning(self, error: Exception) -> AdapterError:
         if isinstance(error, AdapterError):
             return error
+        if isinstance(error, guard.Private) or isinstance(getattr(error, "os_error", None), guard.Private):
+            return NotSent(f"{self._platform}'s name leads into a private network: look at this machine's name server. Nothing was sent.")
         if isinstance(error, aiohttp.ClientSSLError):
             return NotSent(f"No trusted encryption with {self._platform}: look at its certificate and at this machine's clock.")
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):  # no byte of the request has left
@@ -113,16 +142,18 @@ class Door:
         return OutcomeUnknown(f"The connection to {self._platform} broke before a whole answer came.")
 
 
-def _entered() -> _Shared:
+def _entered(named: str) -> _Shared:
     loop = asyncio.get_running_loop()
     if loop not in _OPEN:
+        resolver = Resolver()
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE, resolver=resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
         )
-        _OPEN[loop] = _Shared(loop, session)
+        _OPEN[loop] = _Shared(loop, session, resolver)
     _OPEN[loop].users += 1
+    _OPEN[loop].resolver.named.add(named)
     return _OPEN[loop]
 
 

@@ -179,7 +179,7 @@ class TelegramAdapter:
 
     @cached_property
     def _way(self) -> _Way:
-        return _Way(f"{self._base or 'https://api.telegram.org'}/bot", self._token)
+        return _Way(self._base, self._token)
 
     @cached_property
     def _bot(self) -> Bot:
@@ -224,8 +224,8 @@ async def _in_our_words() -> AsyncIterator[None]:
 class _Way(BaseRequest):
     """The way to the Bot API, past the library's own requests. Refusals become our errors."""
 
-    def __init__(self, address: str, token: str) -> None:
-        self.door, self._address, self._token = Door("Telegram"), address + token, token
+    def __init__(self, base: str, token: str) -> None:
+        self.door, self._address, self._token = Door("Telegram", base), f"{base or 'https://api.telegram.org'}/bot{token}", token
 
     @property
     def read_timeout(self) -> float | None:

@@ -23,8 +23,9 @@ from app.bootstrap.configuration import ConfigurationError
 from app.bootstrap.house import House, open_house
 from app.services.banner import Shown
 from app.services.context import Context
+from app.services.published import Published
 from app.settings import Settings
-from app.web import routes
+from app.web import public, routes
 
 log = structlog.get_logger(__name__)
 
@@ -35,10 +36,10 @@ SOON = timedelta(days=14)
 def application(ctx: Context, tokens: Tokens) -> FastAPI:
     """The application over an open house."""
     app = FastAPI(title="Tocsin", version="1", description=__doc__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
-    app.state.ctx, app.state.tokens, app.state.banner = ctx, tokens, Shown()
+    app.state.ctx, app.state.tokens, app.state.banner, app.state.published = ctx, tokens, Shown(), Published()
     problems.install(app)
-    for router in (announcements.router, checks.router, incidents.router, destinations.router, roster.router, routes.router):
-        app.include_router(router)
+    for part in (announcements, checks, incidents, destinations, roster, routes, public):
+        app.include_router(part.router)
 
     app.add_middleware(Bodies)
     app.add_middleware(Gate, settings=ctx.settings, tokens=tokens)

@@ -64,6 +64,12 @@ class Settings(BaseSettings):
         60, description="Seconds for which a primary may fail to post before the next fallback leads", ge=5, le=3600
     )
     banner_hours: float = Field(72, description="Hours until the banner clears itself", gt=0)
+    publishing_key: SecretStr = Field(
+        SecretStr(""), description="Private key (P-256, PEM) that seals the banner for pages which pin it; empty: no seal"
+    )
+    cli_signature: bool = Field(
+        False, description="true: of those who approve, one at least must sign with an SSH key, by the command line"
+    )
     smtp_host: str = Field("", description="Mail server for approval links; empty: no mail, links go to internal destinations only")
     smtp_port: int = Field(587, description="Its port")
     smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none")

@@ -77,7 +77,7 @@ class Wire:
         self._base = f"{base_url.rstrip('/') or HOST}/api/v10"
         self._headers = {"User-Agent": AGENT, **headers} if headers else _HEADERS
         self._secret = secret.encode()
-        self._door = http.Door("Discord")
+        self._door = http.Door("Discord", base_url)
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """Raises `NotSent`, `OutcomeUnknown`, neither with a cause."""

@@ -77,8 +77,8 @@ class RedditAdapter:
         )
         login = {"client_id": config.fields.get("client_id", ""), "username": self._user}
         secrets = {one.name: config.secrets[one.name] for one in self.fields if one.secret and one.name in config.secrets}
-        self._wire = Wire((base or WWW, base or OAUTH), f"{config.id} (u/{self._user})", login, secrets)
-        self._door = http.Door("Reddit")
+        self._wire = Wire((base or WWW, base or OAUTH), f"{config.id} (u/{self._user})", login, secrets, named=bool(base))
+        self._door = http.Door("Reddit", base)
 
     @cached_property
     def limits(self) -> Limits:

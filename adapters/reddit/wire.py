@@ -13,8 +13,7 @@ import io
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
+from dataclasses import dataclass
 from typing import Any
 
 import praw
@@ -25,6 +24,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from adapters import http
 from adapters.contract import AdapterError, NotSent, OutcomeUnknown, Secret
 from adapters.reddit.answers import check_token, refusal, refused
+from adapters.reddit.session import session
 
 TOKEN_AT = "/api/v1/access_token"  # noqa: S105
 YOUNG = 60.0  # seconds: a token of that age which is refused has not just run out
@@ -53,29 +53,24 @@ class _Call:
     deadline: float  # when it has to be over; 0 once nobody waits for it any more
 
 
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # no .netrc that replaces the token
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return session
-
-
 @dataclass
 class _Login:
     """One praw with its token and connection, for one call at a time."""
 
     account: _Account
     call: _Call
-    session: requests.Session = field(default_factory=_session)
+    session: requests.Session
     token_at: float = 0.0
     reddit: praw.Reddit | None = None
 
 
 class Wire:
-    """One account. `hosts` are www (tokens) and oauth; `whose` names the destination in errors."""
+    """One account. `hosts` are www (tokens) and oauth, `named` where the operator wrote them; `whose` names the destination in errors."""
 
-    def __init__(self, hosts: tuple[str, str], whose: str, login: Mapping[str, str], secrets: Mapping[str, Secret]) -> None:
-        self._hosts, self._login, self._secrets = hosts, login, secrets
+    def __init__(
+        self, hosts: tuple[str, str], whose: str, login: Mapping[str, str], secrets: Mapping[str, Secret], *, named: bool = False
+    ) -> None:
+        self._hosts, self._login, self._secrets, self._named = hosts, login, secrets, named
         self._account = _Account(whose)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="reddit")
         self._idle: list[_Login] = []
@@ -116,7 +111,7 @@ class Wire:
         try:
             login = self._idle.pop()  # the one that was used last
         except IndexError:
-            login = _Login(self._account, call)
+            login = _Login(self._account, call, session(named=self._named))
         login.call = call
         try:
             login.reddit = login.reddit or self._opened(login)

@@ -39,7 +39,7 @@ class Wire:
 
     def __init__(self, base: str, whose: str, keys: Mapping[str, Secret]) -> None:
         self._base, self._keys = base, keys
-        self._door = http.Door("X")
+        self._door = http.Door("X", base)
         self._session = _Session(base, whose, self._door)
 
     async def aclose(self) -> None:

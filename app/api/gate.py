@@ -27,7 +27,7 @@ BURST_SECONDS = 20
 READY_FACTOR = 10
 MOST_CALLERS = 20_000
 
-_READY = ("/banner.", "/static/")
+_READY = ("/banner.", "/feed.", "/static/")
 _HOST = re.compile(r"(?:\[(?P<inner>[0-9a-f:.]+)\]|(?P<name>[^\[\]:/?#@\s]+?)\.?)(?::\d{0,5})?")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -25,6 +25,7 @@ from app.bootstrap.mail import mailer
 from app.bootstrap.memory import give_back
 from app.bootstrap.roster import RosterFile
 from app.services.context import Clock, Context, Destination
+from app.services.seal import Seal
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Database
@@ -59,6 +60,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         tokens = Tokens(settings.api_tokens.get_secret_value(), drill=settings.drill)
     except ValueError as error:
         raise ConfigurationError([str(error)]) from error
+    seal = _seal(settings)
     entries = read_entries(settings.destinations)
     destinations = open_destinations(entries, settings)
     read_roster = RosterFile(settings, entries)
@@ -80,12 +82,20 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             mailer(settings),
             lambda: read_roster.problem,
             lambda: read_roster.trusted,
+            seal=seal,
         )
         worker = Worker(ctx)
         working = asyncio.create_task(worker.run())
         stack.push_async_callback(_stop, working)
         stack.push_async_callback(worker.stop)
         yield House(ctx, tokens)
+
+
+def _seal(settings: Settings) -> Seal | None:
+    try:
+        return Seal(key) if (key := settings.publishing_key.get_secret_value()) else None
+    except ValueError as error:
+        raise ConfigurationError([f"TOCSIN_PUBLISHING_KEY {error}."]) from error
 
 
 async def _close(destinations: Mapping[str, Destination]) -> None:

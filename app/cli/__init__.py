@@ -37,6 +37,7 @@ _COMMANDS = {
     "check-text": ("app.cli.check_text", "Check the words of a text, or of a file of labelled messages."),
     "verify": ("app.cli.verify", "Verify an exported timeline or approval offline."),
     "roster": ("app.cli.roster", "Show the roster and who signed it, enrol a key, or sign it."),
+    "embed": ("app.cli.embed", "Print the tag that shows the banner on your pages."),
     "token": ("app.cli.tokens", "Make a machine token, and the entry that configures it."),
     "completion": ("app.cli.completion", "Print the shell completion script."),
 }

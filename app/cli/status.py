@@ -55,6 +55,8 @@ def next_steps(shown: dict[str, Any]) -> list[str]:
     if shown["state"] == "awaiting_approval":
         count = missing["approvals"]
         steps.append(f"{count} signature{'s' * (count != 1)} missing. Reviewers: {one_line(', '.join(missing['reviewers']))}.")
+        if missing.get("cli_signature"):
+            steps.append("One of them has to sign with an SSH key, by this command line.")
         steps.append(f"They have links by mail; or: tocsin approve {id_} --person THEM --key KEY")
     return steps
 

@@ -152,12 +152,17 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Quorum:
-    """Where a manifest stands. Persons once each, in the order of their approvals; `missing`: how many more must approve."""
+    """Where a manifest stands. Persons once each, in the order of their approvals; `missing`: how many more must approve.
+
+    `ssh_missing`: one of those who approve has to do so with an SSH key, and nobody has; then at least one is missing, who may be one of
+    those that approved with a passkey.
+    """
 
     approved_by: tuple[Person, ...]
     rejected_by: tuple[Person, ...]
     changes_by: tuple[Person, ...]
     missing: int
+    ssh_missing: bool = False
 
     @property
     def complete(self) -> bool:
@@ -195,6 +200,7 @@ def quorum(
     *,
     digest: str,
     threshold: int = 2,
+    ssh: bool = False,
     announcement: str | None = None,
     revision: int | None = None,
     environment: str | None = None,
@@ -206,6 +212,8 @@ def quorum(
       stands behind what is sent. Who only administers counts for nothing.
     * A rejection or a request for changes by anybody of the roster, their own approval notwithstanding, ends it: to stop is safe.
     * Below two people only in a drill, where one person may play both.
+    * With `ssh` one of those who count must have signed with an SSH key: by the command line, which computes the digest from what it
+      showed. A page that lies gets passkeys to sign what nobody saw; it cannot get this.
 
     Give `announcement`, `revision` and `environment` of the manifest wherever something is sent: a person may have been shown a
     drill and have signed a live digest. Raises `ApprovalRefused` where a statement is about anything else, and where two of them
@@ -220,7 +228,10 @@ def quorum(
         raise ValueError("at least two people approve what is sent; one only in a drill")
     said = {decision: _persons(every, decision) for decision in Decision}
     approved = tuple(person for person in said[Decision.APPROVE] if person.counts)
-    return Quorum(approved, said[Decision.REJECT], said[Decision.REQUEST_CHANGES], lacking(approved, threshold))
+    by_ssh = any(one.decision is Decision.APPROVE and one.person.counts and one.key_kind == "ssh" for one in every)
+    ssh_missing = ssh and not by_ssh
+    missing = max(lacking(approved, threshold), 1 if ssh_missing else 0)
+    return Quorum(approved, said[Decision.REJECT], said[Decision.REQUEST_CHANGES], missing, ssh_missing)
 
 
 def _agree(verified: list[Verified], name: str, expected: object) -> None:

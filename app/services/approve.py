@@ -52,16 +52,23 @@ async def _decided(ctx: Context, tx: AsyncConnection, announcement_id: str, appr
     row = await existing(tx, announcement_id, lock=True)
     verified = _verified(ctx, row, approval)
     before = await judged(ctx, tx, row.digest)
-    repeated = any(v.person == verified.person and v.decision is verified.decision for _, v in before.standing)
+    repeated = any(_says_as_much(v, verified) for _, v in before.standing)
     if not repeated:
         _may_decide(row, verified, before)
         await _keep(ctx, tx, row, verified, approval)
-    standing = [*(v for _, v in before.standing), *([] if repeated else [verified])]
+    standing = [v for _, v in before.standing]
+    if not repeated:  # what it takes the place of counts no more
+        standing = [v for v in standing if (v.person, v.decision) != (verified.person, verified.decision)] + [verified]
     state, missing = await _count(ctx, tx, row, before, standing)
     await signed.use_links(tx, row.digest, verified.person.id, ctx.now)
     if state is AnnouncementState.APPROVED and not repeated and before.manifest.not_before <= iso(ctx.now):
         await ctx.database.signal(tx, row.id)
     return Outcome(verified.decision.value, state.value, missing)
+
+
+def _says_as_much(before: Verified, verified: Verified) -> bool:
+    """Whether the same person has said the same before. An SSH key says more than a passkey: it takes that one's place."""
+    return before.person == verified.person and before.decision is verified.decision and before.key_kind in {"ssh", verified.key_kind}
 
 
 def _verified(ctx: Context, row: AnnouncementRow, approval: Approval) -> Verified:
@@ -113,7 +120,7 @@ async def _count(
     ctx: Context, tx: AsyncConnection, row: AnnouncementRow, before: Judged, standing: Sequence[Verified]
 ) -> tuple[AnnouncementState, int]:
     """Applies the rule of two to all that stands, and moves the announcement on."""
-    manifest, found = before.manifest, count(before.manifest, before.digest, standing, ctx.read_roster())
+    manifest, found = before.manifest, count(before.manifest, before.digest, standing, ctx.read_roster(), ctx.settings)
     state = AnnouncementState(row.state)
     if state not in _OPEN:
         return state, 0

@@ -6,10 +6,8 @@ place and clears it when its own time is over.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +19,16 @@ from app.domain.announcement import AnnouncementState
 from app.domain.delivery import DeliveryState
 from app.domain.manifest import Manifest
 from app.services.context import Context
+from app.services.kept import Kept
+from app.services.published import link
+from app.services.seal import Seal
 from app.services.verification import NotApproved, approved
 from app.store import deliveries as store
+from app.store import holds
 from app.store.announcements import announcement as announcement_of
 from app.store.tables import announcements, deliveries, iso
 
+FORMAT = "tocsin-banner/1"
 _CANDIDATES = 5
 _BEGUN = [s.value for s in (AnnouncementState.SENDING, AnnouncementState.SENT, AnnouncementState.INCOMPLETE)]
 
@@ -39,29 +42,20 @@ class Banner:
     etag: str
 
 
-def _banner(data: dict[str, Any]) -> Banner:
-    body = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+def _banner(data: dict[str, Any], seal: Seal | None = None) -> Banner:
+    told = data | {"signed": seal.over(FORMAT, data)} if seal else data
+    body = json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
     return Banner(data, body, '"' + hashlib.sha256(body).hexdigest()[:32] + '"')
 
 
 NOTHING = _banner({"active": False})
 
 
-class Shown:
-    """The banner as it is shown; worked out anew after each write of this process and at least once a second, not for each reader."""
+class Shown(Kept[Banner]):
+    """The banner as it is shown: inactive where there is none, or where what is stored does not verify."""
 
     def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._stamp: tuple[int, int] = (-1, -1)
-        self._banner = NOTHING
-
-    async def current(self, ctx: Context) -> Banner:
-        """The banner that is due now; inactive where there is none, or where what is stored does not verify."""
-        async with self._lock:
-            stamp = (ctx.database.writes, int(time.monotonic()))
-            if stamp != self._stamp:
-                self._banner, self._stamp = await _worked_out(ctx), stamp
-            return self._banner
+        super().__init__(_worked_out)
 
 
 async def _worked_out(ctx: Context) -> Banner:
@@ -97,17 +91,17 @@ async def _of(ctx: Context, tx: AsyncConnection, manifest: Manifest, row: store.
             "permalink": await _permalink(ctx, tx, manifest, row.digest),
             "updated_at": iso(row.posted_at or ctx.now),
             "expires_at": manifest.banner_until,
-        }
+        },
+        ctx.seal,
     )
 
 
 async def _permalink(ctx: Context, tx: AsyncConnection, manifest: Manifest, digest: str) -> str:
-    """The permalink of whoever leads, only where it is one of an approved primary's platform and account."""
+    """The permalink of whoever leads, only where it is one of an approved primary's platform and account, and ours still."""
     row = await announcement_of(tx, manifest.announcement)
     leads = row.leads if row and row.leads else manifest.primary
-    destination = ctx.destinations.get(leads) if leads in manifest.primaries else None
-    for delivery in await store.of_digest(tx, digest):
-        mine = delivery.destination == leads and delivery.role == Role.PRIMARY.value
-        if destination and mine and destination.adapter.owns(delivery.permalink):
-            return delivery.permalink
+    planned = next((d for d in manifest.destinations if d.id == leads and leads in manifest.primaries), None)
+    for delivery in await store.of_digest(tx, digest, [leads]):
+        if planned and delivery.role == Role.PRIMARY.value:
+            return link(ctx, planned, delivery.permalink, await holds.excluded(tx))
     return ""

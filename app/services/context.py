@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.contract import Adapter, Config, Role
 from app.domain.roster import Roster
 from app.domain.roster_history import Trusted
+from app.services.seal import Seal
 from app.settings import Settings
 from app.store.database import Database
 
@@ -80,6 +81,7 @@ class Context:
     wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
     roster_recorded: str = ""  # the digest of the roster's version that is known to stand in the timeline
     runner: str = field(default_factory=lambda: new_id("wk", datetime.now(UTC)))  # this worker; one that was buried takes another
+    seal: Seal | None = None  # over what homepages embed; None where no key for it is configured
 
     @property
     def now(self) -> datetime:

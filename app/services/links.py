@@ -137,6 +137,7 @@ async def request_for(ctx: Context, tx: AsyncConnection, announcement: Announcem
         "findings": findings.as_json(manifest),
         "approvals": views.approvals(found),
         "missing": found.quorum.missing,
+        "cli_signature": found.quorum.ssh_missing,
         "rp_id": ctx.settings.rp_id,
         "passkeys": passkeys,
         "ssh_keys": [key.fingerprint for key in person.ssh_keys] if person else [],

@@ -57,13 +57,13 @@ def judge(raw: bytes, rows: Sequence[ApprovalRow], roster: Roster, settings: Set
         said = verified.statement
         if (said.digest, said.announcement, said.revision, said.environment) == about:
             standing.append((row, verified))
-    return Judged(manifest, fingerprint, tuple(standing), count(manifest, fingerprint, [v for _, v in standing], roster))
+    return Judged(manifest, fingerprint, tuple(standing), count(manifest, fingerprint, [v for _, v in standing], roster, settings))
 
 
-def count(manifest: Manifest, fingerprint: str, standing: Sequence[Verified], roster: Roster) -> Quorum:
+def count(manifest: Manifest, fingerprint: str, standing: Sequence[Verified], roster: Roster, settings: Settings) -> Quorum:
     """What verified approvals of a manifest come to."""
     counted = [verified for verified in standing if verified.decision is not Decision.APPROVE or _may_approve(verified, manifest)]
-    return quorum(counted, digest=fingerprint, threshold=roster.threshold)
+    return quorum(counted, digest=fingerprint, threshold=roster.threshold, ssh=settings.cli_signature)
 
 
 def _may_approve(verified: Verified, manifest: Manifest) -> bool:
@@ -91,5 +91,6 @@ async def approved(ctx: Context, tx: AsyncConnection, fingerprint: str) -> Appro
     if found.manifest.environment != ctx.settings.environment.value:
         raise NotApproved(f"The manifest is for {found.manifest.environment}, and this is {ctx.settings.environment.value}.")
     if not found.quorum.complete:
-        raise NotApproved(f"Two people of the roster must stand behind it; {found.quorum.missing} missing or it was rejected.")
+        by_ssh = " One of them must sign by the command line, and nobody has." if found.quorum.ssh_missing else ""
+        raise NotApproved(f"Two people of the roster must stand behind it; {found.quorum.missing} missing or it was rejected.{by_ssh}")
     return Approved(found.manifest, fingerprint, tuple(person.id for person in found.quorum.approved_by))

@@ -62,6 +62,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             "approvals": approvals(found),
             "missing": {
                 "approvals": found.quorum.missing,
+                "cli_signature": found.quorum.ssh_missing,
                 "reviewers": [person.id for person in ctx.read_roster().reviewers],
                 "overrides": sorted({block.rule for block in findings.unanswered(manifest)}),
             },

@@ -37,6 +37,11 @@ async def standing(tx: AsyncConnection, destinations: Collection[str] | None = N
     return {hold.destination: hold for hold in await many(tx, Hold, query)}
 
 
+async def excluded(tx: AsyncConnection) -> set[str]:
+    """The destinations that are not ours any more; nothing else of their rows is looked at."""
+    return set((await tx.scalars(select(holds.c.destination).where(holds.c.kind == "excluded"))).all())
+
+
 async def put(tx: AsyncConnection, hold: Hold) -> bool:
     """Holds a destination; whether that is new."""
     values = {"destination": hold.destination, "kind": hold.kind, "why": hold.why, "by": hold.by, "at": hold.at}

@@ -9,16 +9,26 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.domain.announcement import TITLES, Answers, Kind
+from app.services.published import Post
+from app.services.recognise import LONGEST, Found
 
 _HERE = Path(__file__).parent
 _MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _ENVIRONMENTS = frozenset({"drill", "live"})
+_NAMES = {"x": "X", "reddit": "Reddit", "telegram": "Telegram", "discord": "Discord", "discord_webhook": "Discord"}
+_PLACES = defaultdict(lambda: "", {"banner": "in the banner of our website", **{key: f"on {name}" for key, name in _NAMES.items()}})
 
 
 class StaticFile(NamedTuple):
@@ -29,15 +39,25 @@ class StaticFile(NamedTuple):
     integrity: str
 
 
-def content_security_policy(frame_ancestors: str = "'none'") -> str:
-    """The policy of every page; only `/banner.html` may be framed, so there it is called with `*`."""
+def content_security_policy(frame_ancestors: str = "'none'", form_action: str = "'none'") -> str:
+    """The policy of every page; only `/banner.html` may be framed (`*`), and only `/verify` holds a form (`'self'`)."""
     return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'none'; "
+        f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action {form_action}; "
         f"base-uri 'none'; frame-ancestors {frame_ancestors}; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 
 CONTENT_SECURITY_POLICY = content_security_policy()
+
+
+def public_headers(*, form: bool = False) -> dict[str, str]:
+    """The headers of a page for everybody. How long it may be kept, its route says."""
+    return {
+        "Content-Security-Policy": content_security_policy(form_action="'self'") if form else CONTENT_SECURITY_POLICY,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
 
 
 def page_headers(*, framed: bool = False) -> dict[str, str]:
@@ -102,6 +122,35 @@ def banner_page(banner: Mapping[str, Any]) -> str:
     )
 
 
+def incident_page(posts: Sequence[Post], environment: str) -> str:
+    """`/incidents/{slug}`: what was said of one incident, at least one post, newest first."""
+    facts, told = posts[0].signed.incident, [post.signed.answers for post in posts if any(astuple(post.signed.answers))]
+    resolved = min((post.at for post in posts if post.signed.kind is Kind.RESOLUTION), default=None)
+    answers = told[0] if told else Answers()
+    return _render("incident.html", environment, incident=facts, posts=posts, answers=answers, resolved=resolved, titles=TITLES)
+
+
+def verify_page(asked: str, found: Found | None, environment: str) -> str:
+    """`/verify`: what a reader asked about ("": nothing yet), and what is known of it."""
+    return _render("verify.html", environment, asked=asked, found=found, places=_PLACES, longest=LONGEST)
+
+
+def nothing_page(environment: str) -> str:
+    """Where there is nothing public: of what does not exist and of what is not published alike."""
+    return _render("nothing.html", environment)
+
+
+def utc(moment: datetime) -> str:
+    """`24 Nov 2026, 07:20 UTC`."""
+    return f"{moment.astimezone(UTC):%d %b %Y, %H:%M UTC}".removeprefix("0")
+
+
+def opens(permalink: str, environment: str) -> bool:
+    """Whether a page may link there: https, or in a drill a stand-in on this machine."""
+    url = urlsplit(permalink)
+    return url.scheme == "https" or (environment == "drill" and url.scheme == "http" and url.hostname in {"localhost", "127.0.0.1", "::1"})
+
+
 def _render(template: str, environment: str, **values: Any) -> str:
     if environment not in _ENVIRONMENTS:
         raise ValueError(f"A page is of a drill or live, not of {environment!r}: it could not be marked.")
@@ -113,5 +162,6 @@ def _templates() -> Environment:
     templates = Environment(
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    templates.filters.update(utc=utc, opens=opens, iso=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     templates.globals.update(static=lambda name: f"/static/{static_version()}/{name}", integrity=lambda name: static_file(name).integrity)
     return templates

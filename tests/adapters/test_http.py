@@ -18,6 +18,7 @@ from adapters import http
 from adapters.contract import AdapterError, NotSent, OutcomeUnknown
 from tests.adapters.hostile import raised, serving
 
+HERE = "http://127.0.0.1"
 Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -57,7 +58,7 @@ async def test_all_doors_share_connections_and_the_last_one_closes_them() -> Non
         peers.add(request.transport.get_extra_info("peername") if request.transport else None)
         return web.Response(text="here")
 
-    doors = [http.Door("X"), http.Door("Reddit"), http.Door("Discord")]
+    doors = [http.Door("X", HERE), http.Door("Reddit", HERE), http.Door("Discord", HERE)]
     assert not http._OPEN, "a door opens nothing before it is used"
     async with serving(answer) as url:
         for door in doors:
@@ -81,7 +82,7 @@ async def test_nothing_is_carried_from_one_request_to_the_next() -> None:
         asked.append(request)
         return web.Response(headers={"Set-Cookie": "session=secret", "Location": "/elsewhere"}, status=307)
 
-    door, other = http.Door("X"), http.Door("X")
+    door, other = http.Door("X", HERE), http.Door("X", HERE)
     async with serving(answer) as url:
         for one in (door, other):
             assert (await one.ask("POST", url, json={}, headers={"Authorization": "Bearer a"} if one is door else None)).status == 307
@@ -103,7 +104,7 @@ async def test_a_platform_that_hangs_holds_up_no_other() -> None:
     async def answer(_: web.BaseRequest) -> web.Response:
         return web.Response()
 
-    slow, quick = http.Door("X"), http.Door("Reddit")
+    slow, quick = http.Door("X", HERE), http.Door("Reddit", HERE)
     async with serving(hang) as hanging, serving(answer) as url:
         waiting = [asyncio.create_task(slow.ask("POST", hanging)) for _ in range(150)]
         await asyncio.sleep(0.1)
@@ -128,7 +129,7 @@ async def test_a_post_over_a_connection_that_was_closed_meanwhile_is_unknown_and
         await reader.readuntil(b"\r\n\r\n")
         requests += 1
 
-    door = http.Door("X")
+    door = http.Door("X", HERE)
     async with babbling(says) as url:
         assert (await door.ask("POST", url)).status == 200
         assert "broke" in await fails(OutcomeUnknown, door.ask("POST", url))
@@ -151,7 +152,7 @@ async def test_an_answer_that_is_none_is_unknown(said: bytes, kind: type[Adapter
         await reader.readuntil(b"\r\n\r\n")
         writer.write(said)
 
-    door = http.Door("X")
+    door = http.Door("X", HERE)
     async with babbling(says) as url:
         assert told in await fails(kind, door.ask("POST", f"{url}/secret"))
         await door.aclose()
@@ -166,7 +167,7 @@ async def test_the_whole_time_is_bounded_however_slowly_an_answer_drips(impatien
             await writer.drain()
             await asyncio.sleep(0.02)
 
-    door, began = http.Door("X"), time.monotonic()
+    door, began = http.Door("X", HERE), time.monotonic()
     async with babbling(says) as url:
         assert "within 0.5 s" in await fails(OutcomeUnknown, door.ask("POST", url))
         assert time.monotonic() - began < 1.0
@@ -181,7 +182,7 @@ async def test_tls_needs_a_trusted_certificate_and_carries_long_answers(certific
         return web.Response(body=asked[-1])
 
     context, trusted = certificate
-    door, long = http.Door("X"), b"0123456789abcdef" * 60_000
+    door, long = http.Door("X", HERE), b"0123456789abcdef" * 60_000
     async with serving(answer, context) as url:
         assert "encryption" in await fails(NotSent, door.ask("POST", url, data=b"secret"))
         assert asked == []
@@ -191,7 +192,7 @@ async def test_tls_needs_a_trusted_certificate_and_carries_long_answers(certific
 
 
 async def test_what_was_never_connected_was_not_sent_and_a_look_saw_nothing() -> None:
-    door = http.Door("X")
+    door = http.Door("X", HERE)
     await fails(NotSent, door.ask("POST", "http://127.0.0.1:9"))
     with pytest.raises(OutcomeUnknown):
         await door.look("http://127.0.0.1:9")

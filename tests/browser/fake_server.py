@@ -39,6 +39,7 @@ class FakeServer:
     gets: list[str] = field(default_factory=list)
     not_modified: int = 0
     delay: float = 0.0
+    public_page: str = ""
     host_page: str = ""
     host_policy: str = ""
 
@@ -59,6 +60,7 @@ class FakeServer:
         app.router.add_get("/banner.js", self._static)
         app.router.add_get("/banner.json", self._banner)
         app.router.add_get("/banner.html", self._banner_page)
+        app.router.add_get("/public", self._public)
         app.router.add_get("/host", self._host)
         return app
 
@@ -108,6 +110,10 @@ class FakeServer:
 
     async def _banner_page(self, asked: web.Request) -> web.Response:
         return _page(pages.banner_page(self.banner), framed=True)
+
+    async def _public(self, asked: web.Request) -> web.Response:
+        headers = pages.public_headers(form=True)
+        return web.Response(text=self.public_page, content_type="text/html", charset="utf-8", headers=headers)
 
     async def _host(self, asked: web.Request) -> web.Response:
         return web.Response(text=self.host_page, content_type="text/html", headers={"Content-Security-Policy": self.host_policy})

@@ -92,6 +92,18 @@ async def test_slot_is_a_chip_and_what_is_missing_is_told(reviewer: Phone, serve
     await expect(reviewer.page.locator(".digest")).to_contain_text(f"{hexadecimal[:4]} {hexadecimal[4:8]}")
 
 
+async def test_that_a_terminal_has_to_sign_is_told_before_a_passkey_signs(
+    reviewer: Phone, server: FakeServer, passkey: SoftPasskey
+) -> None:
+    keys = (passkey.credential_id,)
+    server.request = request(passkeys=keys, missing=1, cli_signature=True)
+    await reviewer.page.goto(server.link)
+    await expect(reviewer.page.locator(".needed")).to_contain_text("What sends it is a signature from a terminal")
+    server.request = request(passkeys=keys, missing=2, approvals=[], cli_signature=True)
+    await reviewer.page.reload()
+    await expect(reviewer.page.get_by_text("2 signatures are needed, one of them from a terminal.")).to_be_visible()
+
+
 async def test_rejection_is_signed_with_its_comment(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
     server.answers = [(200, {"decision": "reject", "state": "returned", "missing": 1})]
     await reviewer.page.goto(server.link)

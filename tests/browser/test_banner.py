@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.async_api import Browser, Locator, expect
 
+from app.services.seal import Seal
 from app.web.pages import static_file
 from tests.browser.chromium import Phone, phone
 from tests.browser.fake_server import FakeServer, serving
@@ -42,9 +45,11 @@ def notice(**changed: Any) -> dict[str, Any]:
     } | changed
 
 
-def embedded(origin: str, body: str = "<h1>Harbour</h1>") -> str:
+def embedded(origin: str, body: str = "<h1>Harbour</h1>", key: str = "") -> str:
     """A homepage with the one tag, as the documentation gives it."""
-    tag = f'<script src="{origin}/banner.js" integrity="{static_file("banner.js").integrity}" crossorigin="anonymous" defer></script>'
+    pinned = f' data-key="{key}"' if key else ""
+    script = f'src="{origin}/banner.js" integrity="{static_file("banner.js").integrity}"'
+    tag = f'<script {script} crossorigin="anonymous"{pinned} defer></script>'
     return (
         f'<!doctype html><html lang="en"><head><title>Harbour</title><link rel="icon" href="data:,">{tag}</head><body>{body}</body></html>'
     )
@@ -162,6 +167,64 @@ async def test_it_goes_where_the_page_wants_it_and_runs_once(visitor: Phone, ser
     await visitor.page.goto(f"{homepage.origin}/host")
     await expect(visitor.page.locator("#tocsin-banner > tocsin-banner")).to_be_visible()
     assert await visitor.page.locator("tocsin-banner").count() == 1
+
+
+def new_seal() -> Seal:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return Seal(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+
+
+def sealed(seal: Seal, form: str = "tocsin-banner/1", **changed: Any) -> dict[str, Any]:
+    """What `/banner.json` says where a key is configured."""
+    return notice(**changed) | {"signed": seal.over(form, notice(**changed))}
+
+
+async def test_a_pinned_page_shows_only_what_its_key_sealed(visitor: Phone, server: FakeServer, homepage: FakeServer) -> None:
+    ours, others = new_seal(), new_seal()
+    homepage.host_page = embedded(server.origin, key=ours.public)
+    true, evil = sealed(ours), notice(text="Send your coins here.")
+    in_between: list[Any] = [
+        evil,
+        evil | {"signed": others.over("tocsin-banner/1", evil)},
+        evil | {"signed": ours.over("tocsin-feed/1", evil)},
+        evil | {"signed": true["signed"] | {"bytes": true["signed"]["bytes"].replace(TEXT[:20], "Send your coins here")}},
+        evil | {"signed": true["signed"] | {"signature": ""}},
+        evil | {"signed": None},
+        evil | {"signed": {"bytes": 7, "signature": "%"}},
+        sealed(ours, expires_at="2020-01-01T00:00:00Z"),
+    ]
+    for answer in in_between:
+        server.banner = answer
+        async with visitor.page.expect_response("**/banner.json"):
+            await visitor.page.goto(f"{homepage.origin}/host")
+        await visitor.page.wait_for_timeout(50)
+        assert await visitor.page.locator("tocsin-banner:not([hidden])").count() == 0, answer
+    server.banner = evil | {"signed": true["signed"]}
+    await visitor.page.goto(f"{homepage.origin}/host")
+    await expect(_inside(visitor, ".text")).to_have_text(TEXT)
+    assert visitor.errors == []
+
+
+async def test_what_was_sealed_stays_when_somebody_comes_in_between(visitor: Phone, server: FakeServer, homepage: FakeServer) -> None:
+    ours = new_seal()
+    homepage.host_page = embedded(server.origin, key=ours.public)
+    server.banner = sealed(ours)
+    await visitor.page.clock.install()
+    await visitor.page.goto(f"{homepage.origin}/host")
+    await expect(_inside(visitor, ".text")).to_have_text(TEXT)
+    server.banner = notice(text="Send your coins here.")
+    await visitor.page.clock.run_for(66_000)
+    await visitor.page.wait_for_timeout(50)
+    await expect(_inside(visitor, ".text")).to_have_text(TEXT)
+    server.banner = sealed(ours, text="Harbour Web is safe again.")
+    await visitor.page.clock.run_for(66_000)
+    await expect(_inside(visitor, ".text")).to_have_text("Harbour Web is safe again.")
+
+
+async def test_a_page_that_pins_nothing_shows_a_sealed_notice_too(visitor: Phone, server: FakeServer, homepage: FakeServer) -> None:
+    server.banner = sealed(new_seal())
+    await visitor.page.goto(f"{homepage.origin}/host")
+    await expect(_inside(visitor, ".text")).to_have_text(TEXT)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

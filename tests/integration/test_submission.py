@@ -17,7 +17,12 @@ def test_the_least_is_a_text_and_a_name(desk: Desk) -> None:
     accepted = desk.announce()
     assert accepted["kind"] == "initial"
     assert {r["destination"] for r in accepted["renderings"]} == {r["id"] for r in _destinations(desk)}
-    assert accepted["missing"] == {"approvals": 2, "reviewers": ["first-reviewer", "second-reviewer"], "overrides": []}
+    assert accepted["missing"] == {
+        "approvals": 2,
+        "cli_signature": False,
+        "reviewers": ["first-reviewer", "second-reviewer"],
+        "overrides": [],
+    }
     assert accepted["digest"].startswith("sha256:")
 
 

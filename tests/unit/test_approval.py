@@ -369,6 +369,32 @@ def test_one_person_is_enough_in_a_drill_only() -> None:
             quorum(approvals, digest=DIGEST, threshold=threshold, environment=environment)
 
 
+def by_page(who: Person, decision: Decision = APPROVE) -> Verified:
+    return dataclasses.replace(says(who, decision), key_kind="passkey")
+
+
+@pytest.mark.parametrize(
+    ("said", "missing", "ssh_missing"),
+    [
+        ([], 2, True),
+        ([by_page(FIRST)], 1, True),
+        ([says(FIRST)], 1, False),
+        ([by_page(FIRST), by_page(SECOND)], 1, True),
+        ([by_page(FIRST), by_page(SECOND), by_page(THIRD)], 1, True),
+        ([by_page(FIRST), by_page(SECOND), says(ADMIN)], 1, True),
+        ([by_page(FIRST), by_page(SECOND), says(THIRD, REJECT)], 1, True),
+        ([by_page(FIRST), says(SECOND)], 0, False),
+        ([says(AUTHOR), by_page(FIRST)], 0, False),
+        ([by_page(FIRST), by_page(SECOND), says(FIRST)], 0, False),
+    ],
+)
+def test_one_of_those_who_count_can_be_asked_for_an_ssh_key(said: list[Verified], missing: int, ssh_missing: bool) -> None:
+    found = quorum(said, digest=DIGEST, ssh=True)
+    assert (found.missing, found.ssh_missing) == (missing, ssh_missing)
+    assert found.complete is (missing == 0)
+    assert not quorum(said, digest=DIGEST).ssh_missing
+
+
 PEOPLE = [FIRST, SECOND, THIRD, AUTHOR, OTHER_AUTHOR, ADMIN]
 
 

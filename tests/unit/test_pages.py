@@ -6,17 +6,32 @@ import base64
 import hashlib
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
+from app.domain.announcement import Answers, Kind
+from app.domain.incident import Facts
+from app.services.published import Post, Signed
+from app.services.recognise import Found
 from app.web import pages
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&\u2028\u2029<!--"
 ASKED = {"environment": "live", "manifest": EVIL, "person": EVIL, "findings": [{"message": EVIL}], "passkeys": []}
 ENROL = {"environment": "live", "person": EVIL, "person_name": EVIL, "options": {"challenge": EVIL}}
 NOTICE = {"active": True, "environment": "live", "incident": EVIL, "text": EVIL, "permalink": "https://x.example/1"}
+
+
+AT = datetime(2026, 11, 24, 7, 20, tzinfo=UTC)
+
+
+def post(environment: str = "live", kind: Kind = Kind.INITIAL, permalink: str = "https://x.example/1") -> Post:
+    facts = Facts("in_1", EVIL, EVIL, affected_products=(EVIL,))
+    answers = Answers(EVIL, EVIL, EVIL)
+    signed = Signed("an_1", "sha256:0", environment, kind, facts, answers, "", "", (), frozenset())
+    return Post(signed, EVIL, AT, permalink)
 
 
 class _Reader(HTMLParser):
@@ -46,13 +61,21 @@ def _every_page(environment: str = "live") -> dict[str, str]:
         "enrol": pages.enrol_page(ENROL | {"environment": environment}),
         "closed": pages.link_closed_page(environment=environment, title=EVIL, detail=EVIL),
         "banner": pages.banner_page(NOTICE | {"environment": environment}),
+        "incident": pages.incident_page([post(environment)], environment),
+        "verify": pages.verify_page(EVIL, None, environment),
+        "found": pages.verify_page(EVIL, Found(post(environment), "x", AT, "https://x.example/1", EVIL), environment),
+        "nothing": pages.nothing_page(environment),
     }
 
 
-@pytest.mark.parametrize("name", ["approve", "enrol", "closed", "banner"])
+PAGES = ["approve", "enrol", "closed", "banner", "incident", "verify", "found", "nothing"]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_no_text_becomes_markup_and_nothing_is_inline(name: str) -> None:
     for tag, attributes in _Reader(_every_page()[name]).tags:
-        assert tag not in {"img", "style", "iframe", "base", "form"}
+        assert tag not in {"img", "style", "iframe", "base"}
+        assert tag != "form" or (name in {"verify", "found"} and attributes["action"] == "/verify")
         assert not any(key.startswith("on") or key == "style" for key in attributes)
         if tag == "script" and attributes.get("type") != "application/json":
             assert attributes["src"]
@@ -72,7 +95,7 @@ def test_what_is_signed_stands_in_the_data_only() -> None:
     assert "SOMEBODY" not in outside
 
 
-@pytest.mark.parametrize("name", ["approve", "enrol", "closed", "banner"])
+@pytest.mark.parametrize("name", PAGES)
 def test_drill_is_marked_and_live_is_not(name: str) -> None:
     drill, live = _every_page("drill")[name], _every_page("live")[name]
     assert "<title>[DRILL] " in drill
@@ -86,12 +109,12 @@ def test_page_that_cannot_be_marked_is_not_made(environment: Any) -> None:
         pages.approve_page(ASKED | {"environment": environment})
 
 
-@pytest.mark.parametrize("name", ["approve", "enrol", "closed", "banner"])
+@pytest.mark.parametrize("name", PAGES)
 def test_every_file_that_a_page_names_is_served_with_that_integrity(name: str) -> None:
     named = [
         (str(attributes.get("src") or attributes.get("href")), attributes.get("integrity"))
         for tag, attributes in _Reader(_every_page()[name]).tags
-        if tag in {"script", "link"} and (attributes.get("src") or attributes.get("href"))
+        if tag in {"script", "link"} and (attributes.get("src") or attributes.get("href")) and attributes.get("rel") != "alternate"
     ]
     assert len(named) >= 2
     for url, integrity in named:
@@ -100,14 +123,15 @@ def test_every_file_that_a_page_names_is_served_with_that_integrity(name: str) -
         assert integrity in {None, file.integrity}
 
 
-def test_modules_preload_all_that_they_import() -> None:
+@pytest.mark.parametrize(("page", "script"), [("approve", "approve.js"), ("enrol", "enrol.js"), ("incident", "times.js")])
+def test_modules_preload_all_that_they_import(page: str, script: str) -> None:
     preloaded = {
         str(attributes["href"]).rsplit("/", 1)[1]
-        for tag, attributes in _Reader(_every_page()["approve"]).tags
+        for tag, attributes in _Reader(_every_page()[page]).tags
         if attributes.get("rel") == "modulepreload"
     }
     imported = set()
-    for name in {"approve.js", *preloaded}:
+    for name in {script, *preloaded}:
         imported |= set(re.findall(r'from "\./([a-z]+\.js)"', pages.static_file(name).content.decode()))
     assert imported == preloaded
 
@@ -141,6 +165,8 @@ def test_policy_allows_our_own_files_and_nothing_inline() -> None:
         "trusted-types": "'none'",
     }
     assert "frame-ancestors *" in pages.page_headers(framed=True)["Content-Security-Policy"]
+    assert "form-action 'self'" in pages.public_headers(form=True)["Content-Security-Policy"]
+    assert "form-action 'none'" in pages.public_headers()["Content-Security-Policy"]
     assert pages.page_headers()["Referrer-Policy"] == "no-referrer"
     assert pages.page_headers()["Cache-Control"] == "no-store"
 
@@ -157,4 +183,17 @@ def test_banner_without_a_notice_says_so() -> None:
 
 def test_banner_script_changes_only_on_purpose() -> None:
     # Homepages name this hash in their tag: a browser refuses any other script, and their banner is gone until they change the tag.
-    assert pages.static_file("banner.js").integrity == "sha384-vDV989yQxzvbgKGTA1wycaQ0be4EkwCp6GzL1WZX1qZuWR6PmpPWgdC9jKTxnzyK"
+    assert pages.static_file("banner.js").integrity == "sha384-qK3jkPSyG7eNmv6uujvmulSnpCbCiuWyDMKPkiT32botvbkXCxlp+JFU2EOFypCH"
+
+
+@pytest.mark.parametrize("permalink", ["javascript:alert(1)", "http://x.example/1", "http://127.0.0.1/1", "", "data:,x", "//x.example"])
+def test_an_incidents_page_links_https_only(permalink: str) -> None:
+    assert "The post itself" not in pages.incident_page([post(permalink=permalink)], "live")
+    assert '<a href="https://x.example/1" rel="noopener noreferrer">' in pages.incident_page([post()], "live")
+
+
+def test_an_incident_is_resolved_where_a_resolution_was_posted_and_tells_when() -> None:
+    later = Post(post(kind=Kind.RESOLUTION).signed, "All is well.", AT + timedelta(hours=3), "")
+    page = pages.incident_page([later, post()], "live")
+    assert 'Resolved. We said so on <time datetime="2026-11-24T10:20:00Z">24 Nov 2026, 10:20 UTC</time>' in page
+    assert "Not resolved yet." in pages.incident_page([post()], "live")

@@ -160,6 +160,7 @@ const decide = once(async (ready, finish) => {
 
 function needed(manifest) {
   if (unanswered(request.findings, manifest.overrides).length) return "Blocked: it cannot be approved as it is.";
+  if (request.missing === 1 && request.cli_signature) return "What sends it is a signature from a terminal; one from this page does not.";
   if (request.missing > 1) return `Your signature and ${request.missing === 2 ? "one" : request.missing - 1} more send it.`;
   const later = manifest.not_before && new Date(manifest.not_before) > Date.now();
   return later ? ["Your signature sends it, ", when(manifest.not_before), "."] : "Your signature sends it.";

@@ -1,5 +1,6 @@
 // Shows Tocsin's security notice at the top of the page that embeds it. One tag, no dependency:
-//   <script src="https://tocsin.example/banner.js" integrity="sha384-…" crossorigin="anonymous" defer></script>
+//   <script src="https://tocsin.example/banner.js" integrity="sha384-…" crossorigin="anonymous" data-key="…" defer></script>
+// With data-key (`tocsin embed` prints the tag) it shows only what that key sealed: not what a cache or a hijacked name answers.
 // Under a Content-Security-Policy the page allows this origin in script-src and connect-src, and nothing else: no inline style, no
 // markup from strings. It never throws into the page, and what it shows stays while the network is away, until the notice expires.
 (() => {
@@ -9,6 +10,7 @@
   Object.defineProperty(window, "tocsinBanner", { value: true });
 
   const source = new URL("/banner.json", script.src).href;
+  const pinned = script.dataset.key;
   const PERIOD = 60000;
   const STYLE = `
     :host { all: initial !important; display: block !important; }
@@ -98,6 +100,20 @@
     return section;
   }
 
+  const raw = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+
+  /** What may be shown of an answer: where the page pins a key, the sealed bytes alone. Throws where they are not that key's. */
+  async function trusted(banner) {
+    const checkable = window.crypto && crypto.subtle; // not on a page that came without HTTPS, where nothing could be trusted anyway
+    if (!pinned || !checkable || banner.active !== true) return banner;
+    const key = await crypto.subtle.importKey("raw", raw(pinned), { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"]);
+    const bytes = new TextEncoder().encode(banner.signed.bytes);
+    const good = await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, key, raw(banner.signed.signature), bytes);
+    const sealed = JSON.parse(banner.signed.bytes);
+    if (!good || sealed.format !== "tocsin-banner/1") throw new Error("The notice is not sealed by the key that this page pins.");
+    return sealed;
+  }
+
   let shown = "";
   let current = null;
 
@@ -124,7 +140,7 @@
   async function look() {
     try {
       const answer = await fetch(source, { mode: "cors", credentials: "omit", cache: "no-cache", redirect: "error", referrerPolicy: "no-referrer" });
-      if (answer.ok) show(await answer.json());
+      if (answer.ok) show(await trusted(await answer.json()));
       else if (current) show(current);
     } catch {
       try { if (current) show(current); } catch { /* the page stays as it is */ }

@@ -43,11 +43,15 @@ const day = (date, timeZone) => new Intl.DateTimeFormat("en-GB", { dateStyle: "s
 export function when(iso) {
   const date = new Date(iso);
   if (!iso || Number.isNaN(date.getTime())) return el("span", {}, iso || "not set");
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const today = day(date, "UTC") === day(new Date(), "UTC");
+  return el("time", { datetime: iso }, `${clock(date, "UTC", !today)} UTC${beside(date)}`);
+}
+
+/** " (09:20 in Berlin)": a time in the reader's own zone, the day where it is another; "" where that zone is UTC. */
+export function beside(date) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const own = clock(date, zone, day(date, zone) !== day(date, "UTC"));
-  const beside = zone === "UTC" ? "" : ` (${own} in ${zone.split("/").pop().replaceAll("_", " ")})`;
-  return el("time", { datetime: iso }, `${clock(date, "UTC", !today)} UTC${beside}`);
+  return zone === "UTC" ? "" : ` (${own} in ${zone.split("/").pop().replaceAll("_", " ")})`;
 }
 
 /** Text with a button that copies it; where copying is not allowed, the text is selected instead. */

@@ -12,11 +12,13 @@ const DELIVERY = {
 };
 
 /** One sentence on a state; what it does not know it says as it is. */
-export function sentence({ state, missing }, manifest) {
+export function sentence({ state, missing, cli_signature: terminal }, manifest) {
   const later = manifest.not_before && new Date(manifest.not_before) > Date.now();
   const words = {
     draft: "Nobody has signed yet.",
-    awaiting_approval: missing === 1 ? "One more signature is needed." : `${missing} signatures are needed.`,
+    awaiting_approval: missing === 1
+      ? `One more signature is needed${terminal ? ", from a terminal" : ""}.`
+      : `${missing} signatures are needed${terminal ? ", one of them from a terminal" : ""}.`,
     returned: "Stopped: this revision will not be sent.",
     approved: later ? "Approved. It goes out at its time." : "It is going out now.",
     sending: "It is going out now.",
@@ -77,10 +79,10 @@ export function watch(request, { moved, closed }) {
       if (!answer.ok) return;
       const fresh = await answer.json();
       if (mine !== round) return;
-      const known = () => JSON.stringify([request.state, request.missing, request.approvals, request.deliveries, request.held, request.leads]);
+      const known = () => JSON.stringify([request.state, request.missing, request.cli_signature, request.approvals, request.deliveries, request.held, request.leads]);
       const before = known();
-      const { state, missing, approvals, deliveries, held, leads, usable, why_not } = fresh;
-      Object.assign(request, { state, missing, approvals, deliveries, held, leads, usable, why_not });
+      const { state, missing, cli_signature, approvals, deliveries, held, leads, usable, why_not } = fresh;
+      Object.assign(request, { state, missing, cli_signature, approvals, deliveries, held, leads, usable, why_not });
       if (known() !== before) moved();
       if (!usable) closed();
     } catch {

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Response
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from app.api import announcements, checks, destinations, incidents, problems, roster
+from app.api import announcements, checks, destinations, incidents, problems, roster, templates
 from app.api.bodies import Bodies
 from app.api.gate import Gate
 from app.api.tokens import Tokens, today
@@ -37,8 +37,8 @@ def application(ctx: Context, tokens: Tokens) -> FastAPI:
     app = FastAPI(title="Tocsin", version="1", description=__doc__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     app.state.ctx, app.state.tokens, app.state.banner = ctx, tokens, Shown()
     problems.install(app)
-    for router in (announcements.router, checks.router, incidents.router, destinations.router, roster.router, routes.router):
-        app.include_router(router)
+    for part in (announcements, checks, incidents, destinations, roster, templates, routes):
+        app.include_router(part.router)
 
     app.add_middleware(Bodies)
     app.add_middleware(Gate, settings=ctx.settings, tokens=tokens)

@@ -23,6 +23,7 @@ from app.bootstrap.destinations import load_destinations
 from app.bootstrap.logs import configure
 from app.bootstrap.mail import mailer
 from app.bootstrap.memory import give_back
+from app.bootstrap.templates import load_templates
 from app.services.context import Clock, Context, Destination
 from app.settings import Settings
 from app.store import migrate
@@ -59,6 +60,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     except ValueError as error:
         raise ConfigurationError([str(error)]) from error
     read_roster = RosterFile(settings.roster)
+    templates = load_templates(settings.templates)
     destinations = load_destinations(settings)
     url = database_url(settings)
     async with contextlib.AsyncExitStack() as stack:
@@ -76,6 +78,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             read_roster,
             mailer(settings),
             lambda: read_roster.problem,
+            templates,
         )
         worker = Worker(ctx)
         working = asyncio.create_task(worker.run())

@@ -23,6 +23,9 @@ _OPTIONS = (
     click.argument("source", metavar="[FILE | -]", required=False, default=""),
     click.option("--text", help="The text itself."),
     click.option("--file", "file", metavar="FILE", help="A file with the text, in UTF-8; the same as FILE, and - is stdin."),
+    click.option("--template", metavar="ID", help="Take the words from a template (tocsin templates)."),
+    click.option("--set", "values", metavar="NAME=VALUE", multiple=True, help="A value of the template (repeat it)."),
+    click.option("--ask", is_flag=True, help="Ask for each value of the template that is not set."),
     click.option("--affected", help="Who is affected, in one sentence."),
     click.option("--if-affected", help="What they do now, in one sentence."),
     click.option("--if-not-affected", help="What the others do, or need not do."),
@@ -56,9 +59,9 @@ def wording(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["destinations"]:
         body["destinations"] = list(given["destinations"])
     if given["texts"]:
-        body["texts"] = dict(_pair(entry, "--text-for", "ID=TEXT") for entry in given["texts"])
+        body["texts"] = dict(pair(entry, "--text-for", "ID=TEXT") for entry in given["texts"])
     if given["overrides"]:
-        pairs = [_pair(entry, "--override", "RULE=REASON") for entry in given["overrides"]]
+        pairs = [pair(entry, "--override", "RULE=REASON") for entry in given["overrides"]]
         body["overrides"] = [{"rule": rule, "reason": reason} for rule, reason in pairs]
     if given["clear_banner"]:
         body["clear_banner"] = True
@@ -70,7 +73,8 @@ def filled(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value != ""}
 
 
-def _pair(entry: str, option: str, form: str) -> tuple[str, str]:
+def pair(entry: str, option: str, form: str) -> tuple[str, str]:
+    """The two sides of an option's `NAME=VALUE`. Raises click's errors."""
     name, equals, value = entry.partition("=")
     if not equals or not name.strip() or not value.strip():
         raise click.BadParameter(f"Write {form}.", param_hint=option)

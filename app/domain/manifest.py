@@ -168,10 +168,9 @@ def _planned(data: dict[str, Any]) -> Planned:
 
 
 def _manifest(data: dict[str, Any]) -> Manifest:
-    facts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data["incident"].items()}
     changed: dict[str, Any] = {
         "kind": Kind(data["kind"]),
-        "incident": Facts(**facts),
+        "incident": Facts.parse(data["incident"]),
         "answers": Answers(**data["answers"]),
         "destinations": tuple(_planned(entry) for entry in data["destinations"]),
         "primaries": tuple(data["primaries"]),

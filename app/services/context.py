@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.contract import Adapter, Config, Role
 from app.domain.roster import Roster
+from app.domain.templates.template import Template
 from app.settings import Settings
 from app.store.database import Database
 
@@ -74,6 +75,7 @@ class Context:
     read_roster: Callable[[], Roster]  # the roster in force
     post_mail: Callable[[str, str, str], Awaitable[None]] | None  # to, subject, text
     roster_problem: Callable[[], str] = str  # why its file could not be read since, or ""
+    templates: Mapping[str, Template] = field(default_factory=dict)  # by id
     enrolments: dict[str, Enrolment] = field(default_factory=dict, repr=False)  # by token; a restart forgets them
     wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
     runner: str = field(default_factory=lambda: new_id("wk", datetime.now(UTC)))  # this worker; one that was buried takes another

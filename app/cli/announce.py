@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -88,8 +89,8 @@ def revise(announcement: str, **given: Any) -> None:
     """Replace the words of an announcement that is not approved yet; every signature of before is void.
 
     The server takes a whole wording each time. What you do not give is taken from the current revision and named: the
-    text, the three answers, the correction, the author, the destinations. Overrides and own texts of destinations are never carried over:
-    give them again. An empty answer (--affected "") or correction takes it out.
+    text, the three answers, the translations, the correction, the author, the destinations. Overrides and own texts of
+    destinations are never carried over: give them again. An empty answer (--affected "") or correction takes it out.
     """
     words, client = wording(given), Client()
     if not words and not given["template"]:
@@ -149,8 +150,14 @@ def _current(manifest: Manifest) -> dict[str, Any]:
     told |= {name: getattr(manifest.answers, name) for name in ANSWERS}
     told["author"] = "" if manifest.author == manifest.submitted_by else manifest.author
     told["correction"] = manifest.correction
+    told["language"] = manifest.language
+    told["translations"] = {t.language: _filled_in({"text": t.text} | asdict(t.answers)) for t in manifest.translations}
     told["destinations"] = list(dict.fromkeys(planned.id for planned in manifest.destinations))
     told["clear_banner"] = not manifest.banner_until
+    return _filled_in(told)
+
+
+def _filled_in(told: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 

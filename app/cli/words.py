@@ -6,6 +6,7 @@ Exactly one of --text, --file and the argument FILE gives the text. A file is re
 from __future__ import annotations
 
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +37,14 @@ _OPTIONS = (
     click.option(
         "--correction", metavar="TEXT", help="A correction in advance, should this be wrong: shown to those who sign (tocsin correct)."
     ),
+    click.option("--language", help="The language of the text, like en."),
+    click.option(
+        "--translation",
+        "translations",
+        metavar="LANGUAGE=FILE",
+        multiple=True,
+        help="The same in another one (repeat it): the text, or a .toml with text, affected, if_affected, if_not_affected.",
+    ),
     click.option("--clear-banner", is_flag=True, help="Once this is out, the banner is empty."),
 )
 
@@ -55,7 +64,7 @@ def wording(given: Mapping[str, Any]) -> dict[str, Any]:
         if not text.strip():
             raise click.UsageError("The text is empty.")
         body["text"] = text
-    body |= {name: given[name].strip() for name in (*ANSWERS, "author", "correction") if given[name] is not None}
+    body |= {name: given[name].strip() for name in (*ANSWERS, "author", "correction", "language") if given[name] is not None}
     if given["destinations"]:
         body["destinations"] = list(given["destinations"])
     if given["texts"]:
@@ -63,6 +72,9 @@ def wording(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["overrides"]:
         pairs = [pair(entry, "--override", "RULE=REASON") for entry in given["overrides"]]
         body["overrides"] = [{"rule": rule, "reason": reason} for rule, reason in pairs]
+    if given["translations"]:
+        pairs = [pair(entry, "--translation", "LANGUAGE=FILE") for entry in given["translations"]]
+        body["translations"] = {language: _translation(file) for language, file in pairs}
     if given["clear_banner"]:
         body["clear_banner"] = True
     return body
@@ -71,6 +83,16 @@ def wording(given: Mapping[str, Any]) -> dict[str, Any]:
 def filled(body: Mapping[str, Any]) -> dict[str, Any]:
     """Without the answers and the correction that were given as "", which says that there is none."""
     return {name: value for name, value in body.items() if value != ""}
+
+
+def _translation(file: str) -> dict[str, Any]:
+    text = read(file, "the translation")
+    if not file.endswith(".toml"):
+        return {"text": text}
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise click.ClickException(f"{called(file)}: {one_line(error)}") from error
 
 
 def pair(entry: str, option: str, form: str) -> tuple[str, str]:

@@ -207,6 +207,8 @@ def _manifest(
         created_at=iso(ctx.now),
         fallback_after=ctx.settings.fallback_seconds,
         correction=words.correction,
+        language=words.language,
+        translations=words.translations,
     )
 
 

@@ -54,6 +54,11 @@ class Destination:
         """What it is there for."""
         return self.config.role
 
+    @property
+    def language(self) -> str:
+        """What its readers speak, or "" for the language of the text."""
+        return self.config.language
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:

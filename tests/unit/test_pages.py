@@ -157,4 +157,4 @@ def test_banner_without_a_notice_says_so() -> None:
 
 def test_banner_script_changes_only_on_purpose() -> None:
     # Homepages name this hash in their tag: a browser refuses any other script, and their banner is gone until they change the tag.
-    assert pages.static_file("banner.js").integrity == "sha384-vDV989yQxzvbgKGTA1wycaQ0be4EkwCp6GzL1WZX1qZuWR6PmpPWgdC9jKTxnzyK"
+    assert pages.static_file("banner.js").integrity == "sha384-Q02oyCl/K0tVpPXZZPxLJjwZPc0TDZgsaxNvZUWCpjYOLNl7cVVYKmucRSTcgpRd"

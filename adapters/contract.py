@@ -158,6 +158,7 @@ class Config:
     base_url: str = ""  # "" means the platform's own
     fields: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    language: str = ""  # that its readers speak (BCP 47); "" where it is not told
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class EmailAdapter:
         self._username, self._password = given["username"], config.secrets.get("password")
         if self._username and self._security == "none" and self._host not in _HERE:
             raise ValueError(f"{config.id}: a password must not travel unencrypted; security must be starttls or tls.")
-        self._account = config.account
+        self._account, self._language = config.account, config.language
 
     def render(self, message: Message) -> Rendering:
         """Subject and plain text. Mail has no mentions and no markup; where lines or words could leave the subject they become spaces."""
@@ -133,7 +133,7 @@ class EmailAdapter:
 
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         """One mail; `key` makes its Message-ID, so a second copy of it is recognisable."""
-        mail = compose(part, key, self._from, self._to, reply_to)
+        mail = compose(part, key, self._from, self._to, reply_to, self._language)
         wire = mail.as_bytes()
         async with contextlib.AsyncExitStack() as stack:
             async with self._before():
@@ -223,7 +223,7 @@ class EmailAdapter:
             raise OutcomeUnknown("The mail was handed over, but no clear answer came.") from error
 
 
-def compose(part: Part, key: str, sender: str, recipients: Sequence[str], reply_to: Receipt | None) -> EmailMessage:
+def compose(part: Part, key: str, sender: str, recipients: Sequence[str], reply_to: Receipt | None, language: str = "") -> EmailMessage:
     """The mail as it is handed over. Raises `Rejected` for a subject that is not one line, so nothing can become a header."""
     if _UNPRINTABLE.search(part.title):
         raise Rejected("A mail's subject must be one line.")
@@ -238,6 +238,8 @@ def compose(part: Part, key: str, sender: str, recipients: Sequence[str], reply_
     if _MESSAGE_ID.fullmatch(first):
         mail["In-Reply-To"] = mail["References"] = first
     mail.set_content(part.text, cte="quoted-printable")
+    if language:
+        mail["Content-Language"] = language  # RFC 3282: what reads it aloud, and in which letters it is shown
     return mail
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Response
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from app.api import announcements, checks, destinations, incidents, problems, roster
+from app.api import announcements, checks, destinations, incidents, problems, roster, templates
 from app.api.bodies import Bodies
 from app.api.gate import Gate
 from app.api.tokens import Tokens, today
@@ -38,7 +38,7 @@ def application(ctx: Context, tokens: Tokens) -> FastAPI:
     app = FastAPI(title="Tocsin", version="1", description=__doc__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     app.state.ctx, app.state.tokens, app.state.banner, app.state.published = ctx, tokens, Shown(), Published()
     problems.install(app)
-    for part in (announcements, checks, incidents, destinations, roster, routes, public):
+    for part in (announcements, checks, incidents, destinations, roster, templates, routes, public):
         app.include_router(part.router)
 
     app.add_middleware(Bodies)

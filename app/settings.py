@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     products: str = Field("", description="The company's products, separated by commas")
     own_domains: str = Field("", description="The company's own domains, separated by commas")
     safe_links: str = Field("", description="Links that are always fine, separated by commas")
+    templates: str = Field("", description="A folder of your own templates (docs/templates.md), which win over the built-in ones")
     monitored: bool = Field(False, description="true: pointers do not say that the channel is not monitored for now")
     link_hours: float = Field(24, description="Hours until an approval link expires", gt=0, le=168)
     send_window_hours: float = Field(24, description="Hours after submission in which an announcement may go out", gt=0, le=168)

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from app.domain.announcement import MAX_TEXT, Answers, Kind, Override, Wording
+from app.domain.announcement import MAX_TEXT, Answers, Kind, Override, Translation, Wording
 from app.domain.incident import Facts
+from app.domain.phrases import LANGUAGE
 from app.settings import Settings, words
 from app.store.tables import iso
 
@@ -53,6 +54,12 @@ def _zone(value: str) -> str:
     return value
 
 
+def _language(value: str) -> str:
+    if not LANGUAGE.fullmatch(value):
+        raise ValueError("must be a language like de, pt-BR or zh-Hant")
+    return value
+
+
 def _near(value: datetime) -> datetime:
     if not 2000 <= value.year <= 2100:
         raise ValueError("must lie between the years 2000 and 2100")
@@ -64,6 +71,7 @@ Line = Annotated[str, AfterValidator(_line), Field(max_length=200)]
 Sentence = Annotated[str, AfterValidator(_line), Field(max_length=400)]
 Host = Annotated[str, AfterValidator(_host)]
 Zone = Annotated[str, AfterValidator(_zone)]
+Language = Annotated[str, AfterValidator(_language)]
 
 
 class Strict(BaseModel):
@@ -113,6 +121,15 @@ class OverrideIn(Strict):
     excerpt: str = Field("", max_length=500)
 
 
+class TranslationIn(Strict):
+    """The same words in another language, for the destinations that speak it."""
+
+    text: Text
+    affected: Sentence | None = None
+    if_affected: Sentence | None = None
+    if_not_affected: Sentence | None = None
+
+
 class WordingIn(Strict):
     """The words of one revision. The text alone is enough."""
 
@@ -128,19 +145,29 @@ class WordingIn(Strict):
     overrides: list[OverrideIn] = Field(default_factory=list, max_length=100)
     clear_banner: bool = Field(False, description="true: once this is out, the banner is empty")
     correction: Text | None = Field(None, description="A correction written in advance; it needs only approvals to go")
+    language: Language | None = Field(None, description="Of the text, like en")
+    translations: dict[Language, TranslationIn] = Field(
+        default_factory=dict, max_length=50, description="By their language; for destinations whose `language` that is"
+    )
 
     def wording(self) -> Wording:
         """As the services take it."""
         return Wording(
             text=self.text,
-            answers=Answers(self.affected or "", self.if_affected or "", self.if_not_affected or ""),
+            answers=_answers(self),
             author=self.author or "",
             destinations=tuple(self.destinations or ()),
             overrides=tuple(Override(o.rule, o.reason, o.excerpt) for o in self.overrides),
             texts=self.texts,
             clear_banner=self.clear_banner,
             correction=self.correction or "",
+            language=self.language or "",
+            translations=tuple(Translation(name, told.text, _answers(told)) for name, told in sorted(self.translations.items())),
         )
+
+
+def _answers(words: WordingIn | TranslationIn) -> Answers:
+    return Answers(words.affected or "", words.if_affected or "", words.if_not_affected or "")
 
 
 def _how_named(value: object) -> str:

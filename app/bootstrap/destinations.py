@@ -20,10 +20,11 @@ from pydantic import SecretStr
 from adapters.contract import Config, Role
 from adapters.registry import AdapterClass, UnknownPlatform, load
 from app.bootstrap.configuration import ConfigurationError, read_secret_file
+from app.domain.phrases import LANGUAGE
 from app.services.context import Destination
 from app.settings import Settings
 
-COMMON = {"id", "platform", "role", "account", "base_url", "fallback", "on_unknown", "resend_after"}
+COMMON = {"id", "platform", "role", "account", "base_url", "fallback", "on_unknown", "resend_after", "language"}
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -166,6 +167,7 @@ class _Entry:
             str(self.entry.get("base_url", "")).rstrip("/") or (self.settings.public_url if adapter_class.platform == "banner" else ""),
             fields,
             secrets,
+            self._language(problems),
         )
         self._stays_in_drill(config, problems)
         return config
@@ -189,6 +191,12 @@ class _Entry:
         except ValueError:
             problems.append(f"Destination {self.id}: role must be one of {', '.join(Role)}.")
             return Role.POINTER
+
+    def _language(self, problems: list[str]) -> str:
+        language = str(self.entry.get("language", ""))
+        if language and not LANGUAGE.fullmatch(language):
+            problems.append(f'Destination {self.id}: language is written like "de" or "pt-BR", not {language!r}.')
+        return language
 
     def _stays_in_drill(self, config: Config, problems: list[str]) -> None:
         reached = urlsplit(config.base_url).hostname or config.fields.get("host", "")

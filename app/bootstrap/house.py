@@ -24,6 +24,7 @@ from app.bootstrap.logs import configure
 from app.bootstrap.mail import mailer
 from app.bootstrap.memory import give_back
 from app.bootstrap.roster import RosterFile
+from app.bootstrap.templates import load_templates
 from app.services.context import Clock, Context, Destination
 from app.services.seal import Seal
 from app.settings import Settings
@@ -64,6 +65,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     entries = read_entries(settings.destinations)
     destinations = open_destinations(entries, settings)
     read_roster = RosterFile(settings, entries)
+    templates = load_templates(settings.templates)
     url = database_url(settings)
     async with contextlib.AsyncExitStack() as stack:
         if url.startswith("sqlite"):
@@ -83,6 +85,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             lambda: read_roster.problem,
             lambda: read_roster.trusted,
             seal=seal,
+            templates=templates,
         )
         worker = Worker(ctx)
         working = asyncio.create_task(worker.run())

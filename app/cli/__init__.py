@@ -34,6 +34,7 @@ _COMMANDS = {
     "include": ("app.cli.destinations", "Let later announcements use an excluded account again."),
     "resume": ("app.cli.destinations", "End the pause of an account that is mended."),
     "check": ("app.cli.check", "Prove every destination's credentials, posting nothing."),
+    "templates": ("app.cli.templates", "List the prepared words, or show one template."),
     "check-text": ("app.cli.check_text", "Check the words of a text, or of a file of labelled messages."),
     "verify": ("app.cli.verify", "Verify an exported timeline or approval offline."),
     "roster": ("app.cli.roster", "Show the roster and who signed it, enrol a key, or sign it."),

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
 
-from app.cli import decide, signing
+from app.cli import decide, signing, templates
 from app.cli.client import Client, Unreachable, route
 from app.cli.decide import person_option
 from app.cli.output import in_words, one_line, put, put_json, say
@@ -41,7 +42,8 @@ def _handing_in(command: Any) -> Any:
 @click.command()
 @click.option("--incident", metavar="NAME", help="What people call the incident; one that is open under this name is taken up again.")
 @click.option("--incident-id", metavar="ID", help="Id or slug of an incident that exists already.")
-@click.option("--kind", type=click.Choice([kind.value for kind in Kind]), default="initial", show_default=True)
+@click.option("--kind", type=click.Choice([kind.value for kind in Kind]), help="What it is.  [default: the template's, or initial]")
+@click.option("--report", is_flag=True, help="Answer a public report: asks what you know of it, and then for each value.")
 @wording_options
 @click.option("--product", "products", multiple=True, help="Of a new incident: a product of yours (repeat it).")
 @click.option("--affected-product", "affected_products", multiple=True, help="… that is affected.")
@@ -57,6 +59,8 @@ def announce(**given: Any) -> None:
     \b
       tocsin announce --incident "Website compromised" update.txt
       tocsin announce --incident "Website compromised" --kind update --key ~/.ssh/id_ed25519 - < update.txt
+      tocsin announce --incident "Website compromised" --template website-compromised --set since=07:10 --ask
+      tocsin announce --incident "Report of a bug" --report
 
     It is rendered for every destination, checked, and mailed to the reviewers. Nothing goes out before two people
     have signed; with --key you are the first of them. Facts of an incident (its products, domains and links) are taken
@@ -64,11 +68,17 @@ def announce(**given: Any) -> None:
     """
     if (given["incident"] is None) == (given["incident_id"] is None):
         raise click.UsageError("Name the incident: --incident NAME, or --incident-id ID of one that exists.")
-    words = wording(given)
+    words, client = wording(given), Client()
+    incident, kind = given["incident_id"] or _incident(given), given["kind"] or Kind.INITIAL.value
+    if given["report"]:
+        given |= {"template": given["template"] or templates.chosen_report(), "ask": True}
+    if prepared := _prepared(client, given, words, given["incident_id"] or _known(given)):
+        kind, facts = given["kind"] or prepared.pop("kind"), prepared.pop("facts")
+        words = prepared | words
+        incident = incident if given["incident_id"] else facts | _joined(facts, incident)
     if "text" not in words:
-        raise click.UsageError("Give the text: --text TEXT, a FILE, or - for stdin.")
-    body = filled(words) | {"kind": given["kind"], "incident": given["incident_id"] or _incident(given)}
-    _hand_in(given, route("announcements"), body)
+        raise click.UsageError("Give the text: --text TEXT, a FILE, - for stdin, or --template ID.")
+    _hand_in(given, route("announcements"), filled(words) | {"kind": kind, "incident": incident}, client)
 
 
 @click.command()
@@ -79,14 +89,17 @@ def revise(announcement: str, **given: Any) -> None:
     """Replace the words of an announcement that is not approved yet; every signature of before is void.
 
     The server takes a whole wording each time. What you do not give is taken from the current revision and named: the
-    text, the three answers, the correction, the author, the destinations. Overrides and own texts of destinations are never carried over:
-    give them again. An empty answer (--affected "") or correction takes it out.
+    text, the three answers, the translations, the correction, the author, the destinations. Overrides and own texts of
+    destinations are never carried over: give them again. An empty answer (--affected "") or correction takes it out.
     """
-    words = wording(given)
-    if not words:
+    words, client = wording(given), Client()
+    if not words and not given["template"]:
         raise click.UsageError("Give what is to change: the text, an answer, an override, …")
-    client = Client()
     now = signing.read(client.get(route("announcements", announcement, "approval-request")))
+    if prepared := _prepared(client, given, words, now.incident.id):
+        if prepared.pop("kind") != now.kind.value:
+            raise click.UsageError(f"This announcement is of the kind {now.kind.value}, and the template is not.")
+        words = {name: value for name, value in prepared.items() if name != "facts"} | words
     kept = {name: value for name, value in _current(now).items() if name not in words}
     if lost := _excluded(client).intersection(kept.get("destinations", ())):
         say(f"Left out, as excluded: {', '.join(map(one_line, sorted(lost)))}.")
@@ -94,6 +107,29 @@ def revise(announcement: str, **given: Any) -> None:
     if kept:
         say(f"Kept of revision {now.revision}: {', '.join(name.replace('_', ' ') for name in kept)}.")
     _hand_in(given, route("announcements", announcement, "revisions"), filled(kept | words), client)
+
+
+def _prepared(client: Client, given: Mapping[str, Any], words: Mapping[str, Any], incident: Any) -> dict[str, Any]:
+    """The words of the template that was asked for, or nothing. Raises click's errors."""
+    if not given["template"]:
+        if given["values"] or given["ask"]:
+            raise click.UsageError("--set and --ask fill a template: name it with --template.")
+        return {}
+    if "text" in words:
+        raise click.UsageError("Give the text once: a template is one.")
+    return templates.words_of(client, given, incident)
+
+
+def _known(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options tell of a new incident, as far as the words of a template need it."""
+    return {{"safe_links": "allowed_domains"}.get(name, name): value for name, value in _incident(given).items() if name != "name"}
+
+
+def _joined(facts: Mapping[str, Any], incident: Mapping[str, Any]) -> dict[str, Any]:
+    """The incident that the options tell, its lists with what the values of a template tell beside."""
+    return {
+        name: list(dict.fromkeys([*value, *facts.get(name, ())])) if isinstance(value, list) else value for name, value in incident.items()
+    }
 
 
 def _excluded(client: Client) -> set[str]:
@@ -114,8 +150,14 @@ def _current(manifest: Manifest) -> dict[str, Any]:
     told |= {name: getattr(manifest.answers, name) for name in ANSWERS}
     told["author"] = "" if manifest.author == manifest.submitted_by else manifest.author
     told["correction"] = manifest.correction
+    told["language"] = manifest.language
+    told["translations"] = {t.language: _filled_in({"text": t.text} | asdict(t.answers)) for t in manifest.translations}
     told["destinations"] = list(dict.fromkeys(planned.id for planned in manifest.destinations))
     told["clear_banner"] = not manifest.banner_until
+    return _filled_in(told)
+
+
+def _filled_in(told: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 

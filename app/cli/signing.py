@@ -133,6 +133,8 @@ def _terms(manifest: Manifest) -> Iterator[tuple[str, str]]:
         fails = f"if it refuses, is left out, or has not posted within {manifest.fallback_after} s"
         yield "Full text", f"on {manifest.primaries[0]}; {fails}: {', then '.join(manifest.primaries[1:])}. Everyone else then points there"
     listed = [
+        ("Language", manifest.language),
+        ("Translations", ", ".join(translation.language for translation in manifest.translations)),
         ("Who is affected", answers.affected),
         ("What they do", answers.if_affected),
         ("What the others do", answers.if_not_affected),
@@ -148,6 +150,7 @@ def _show_planned(alike: list[Planned], manifest: Manifest) -> None:
     say()
     for planned in alike:
         about = [planned.platform, planned.role.value, f"account {planned.account}"]
+        about += [f"in {planned.language}"] if planned.language else []
         about += [f"reply to {planned.reply_to.permalink or planned.reply_to.remote_id}"] if planned.reply_to else []
         about += [_unsure(planned)] if planned.on_unknown != "ask" else []
         say(one_line(f"── {planned.id} ({', '.join(about)})"), fg="cyan")

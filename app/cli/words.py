@@ -6,6 +6,7 @@ Exactly one of --text, --file and the argument FILE gives the text. A file is re
 from __future__ import annotations
 
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,9 @@ _OPTIONS = (
     click.argument("source", metavar="[FILE | -]", required=False, default=""),
     click.option("--text", help="The text itself."),
     click.option("--file", "file", metavar="FILE", help="A file with the text, in UTF-8; the same as FILE, and - is stdin."),
+    click.option("--template", metavar="ID", help="Take the words from a template (tocsin templates)."),
+    click.option("--set", "values", metavar="NAME=VALUE", multiple=True, help="A value of the template (repeat it)."),
+    click.option("--ask", is_flag=True, help="Ask for each value of the template that is not set."),
     click.option("--affected", help="Who is affected, in one sentence."),
     click.option("--if-affected", help="What they do now, in one sentence."),
     click.option("--if-not-affected", help="What the others do, or need not do."),
@@ -32,6 +36,14 @@ _OPTIONS = (
     click.option("--author", metavar="PERSON", help="Who of the roster wrote it; unless given, who signs with --key."),
     click.option(
         "--correction", metavar="TEXT", help="A correction in advance, should this be wrong: shown to those who sign (tocsin correct)."
+    ),
+    click.option("--language", help="The language of the text, like en."),
+    click.option(
+        "--translation",
+        "translations",
+        metavar="LANGUAGE=FILE",
+        multiple=True,
+        help="The same in another one (repeat it): the text, or a .toml with text, affected, if_affected, if_not_affected.",
     ),
     click.option("--clear-banner", is_flag=True, help="Once this is out, the banner is empty."),
 )
@@ -52,14 +64,17 @@ def wording(given: Mapping[str, Any]) -> dict[str, Any]:
         if not text.strip():
             raise click.UsageError("The text is empty.")
         body["text"] = text
-    body |= {name: given[name].strip() for name in (*ANSWERS, "author", "correction") if given[name] is not None}
+    body |= {name: given[name].strip() for name in (*ANSWERS, "author", "correction", "language") if given[name] is not None}
     if given["destinations"]:
         body["destinations"] = list(given["destinations"])
     if given["texts"]:
-        body["texts"] = dict(_pair(entry, "--text-for", "ID=TEXT") for entry in given["texts"])
+        body["texts"] = dict(pair(entry, "--text-for", "ID=TEXT") for entry in given["texts"])
     if given["overrides"]:
-        pairs = [_pair(entry, "--override", "RULE=REASON") for entry in given["overrides"]]
+        pairs = [pair(entry, "--override", "RULE=REASON") for entry in given["overrides"]]
         body["overrides"] = [{"rule": rule, "reason": reason} for rule, reason in pairs]
+    if given["translations"]:
+        pairs = [pair(entry, "--translation", "LANGUAGE=FILE") for entry in given["translations"]]
+        body["translations"] = {language: _translation(file) for language, file in pairs}
     if given["clear_banner"]:
         body["clear_banner"] = True
     return body
@@ -70,7 +85,18 @@ def filled(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value != ""}
 
 
-def _pair(entry: str, option: str, form: str) -> tuple[str, str]:
+def _translation(file: str) -> dict[str, Any]:
+    text = read(file, "the translation")
+    if not file.endswith(".toml"):
+        return {"text": text}
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise click.ClickException(f"{called(file)}: {one_line(error)}") from error
+
+
+def pair(entry: str, option: str, form: str) -> tuple[str, str]:
+    """The two sides of an option's `NAME=VALUE`. Raises click's errors."""
     name, equals, value = entry.partition("=")
     if not equals or not name.strip() or not value.strip():
         raise click.BadParameter(f"Write {form}.", param_hint=option)

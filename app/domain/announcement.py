@@ -54,6 +54,15 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
+class Translation:
+    """The same announcement in another language (BCP 47, like `de` or `pt-BR`)."""
+
+    language: str
+    text: str
+    answers: Answers = field(default_factory=Answers)
+
+
+@dataclass(frozen=True, slots=True)
 class Override:
     """A signed reason to send in spite of a `block` finding: the rule, the words it found ("" for all of them), why."""
 
@@ -74,6 +83,8 @@ class Wording:
     clear_banner: bool = False  # once this is out, the banner is empty
     texts: Mapping[str, str] = field(default_factory=dict)  # an own text for a destination, in place of the canonical one
     correction: str = ""  # written in advance, should this turn out to be wrong
+    language: str = ""  # of the text, where it is told
+    translations: tuple[Translation, ...] = ()  # for the destinations that speak another one
 
 
 TITLES: Mapping[Kind, str] = {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class IncidentState(StrEnum):
@@ -29,6 +31,12 @@ class Facts:
     safe_links: tuple[str, ...] = ()
     time_zone: str = "UTC"
     started: str = ""
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Facts:
+        """From JSON, in which tuples are lists."""
+        given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+        return cls(**given)
 
 
 def slug(name: str) -> str:

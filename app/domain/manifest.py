@@ -16,10 +16,12 @@ from typing import Any
 import rfc8785
 
 from adapters.contract import Part, Receipt, Rendering, Role
-from app.domain.announcement import Answers, Kind, Override
+from app.domain.announcement import Answers, Kind, Override, Translation
 from app.domain.incident import Facts
 
 FORMAT = "tocsin-manifest/1"
+_WHERE_USED = frozenset({"language", "translations"})
+"""Fields that stand in the bytes only where they say something: an announcement in one language has the bytes that it always had."""
 
 
 class ManifestError(ValueError):
@@ -42,6 +44,7 @@ class Planned:
     reply_to: Receipt | None = None
     on_unknown: str = "ask"
     resend_after: int = 0
+    language: str = ""  # of its words, where it is told
 
     @property
     def rendering(self) -> Rendering:
@@ -62,6 +65,7 @@ class Manifest:
 
     `primaries` are the destinations that may carry the full text first, in order: one that has not posted within `fallback_after`
     seconds, or refuses for certain, is followed by the next. `correction` is the text that waits to correct this announcement.
+    `translations` are the texts from which destinations of other languages were rendered.
     """
 
     environment: str
@@ -83,6 +87,8 @@ class Manifest:
     created_at: str
     fallback_after: int = 60
     correction: str = ""
+    language: str = ""
+    translations: tuple[Translation, ...] = ()
 
     def to_bytes(self) -> bytes:
         """The canonical bytes."""
@@ -145,7 +151,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Rendering):
         return _written(value)
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        told = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: _plain(item) for name, item in told.items() if item or name not in _WHERE_USED}
     return value.value if isinstance(value, Role | Kind) else value
 
 
@@ -175,14 +182,18 @@ def _planned(data: dict[str, Any]) -> Planned:
     return Planned(**(data | changed))
 
 
+def _translation(data: dict[str, Any]) -> Translation:
+    return Translation(**(data | {"answers": Answers(**data["answers"])}))
+
+
 def _manifest(data: dict[str, Any]) -> Manifest:
-    facts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data["incident"].items()}
     changed: dict[str, Any] = {
         "kind": Kind(data["kind"]),
-        "incident": Facts(**facts),
+        "incident": Facts.parse(data["incident"]),
         "answers": Answers(**data["answers"]),
         "destinations": tuple(_planned(entry) for entry in data["destinations"]),
         "primaries": tuple(data["primaries"]),
         "overrides": tuple(Override(**entry) for entry in data["overrides"]),
+        "translations": tuple(_translation(entry) for entry in data.get("translations", ())),
     }
     return Manifest(**(data | changed))

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 
 from adapters.contract import DRILL_MARK, PERMALINK_SLOT, Message, Role
-from app.domain.announcement import TITLES, Answers, Kind
+from app.domain.announcement import Answers, Kind
 from app.domain.incident import Facts
+from app.domain.phrases import phrases
 
 
-def title(kind: Kind, facts: Facts) -> str:
+def title(kind: Kind, facts: Facts, language: str = "") -> str:
     """One line for platforms and mails that have a title."""
-    return f"{TITLES[kind]}: {facts.name}"
+    return f"{phrases(language).titles[kind]}: {facts.name}"
 
 
 def sentence(text: str) -> str:
@@ -24,22 +25,25 @@ def sentence(text: str) -> str:
     return line if not line or line[-1] in ".!?…。！？" else line + "."
 
 
-def one_line(kind: Kind, facts: Facts, answers: Answers) -> str:
+def one_line(kind: Kind, facts: Facts, answers: Answers, language: str = "") -> str:
     """Who is affected and what to do, for a reader who never clicks; the incident's title where no answer was given."""
     told = " ".join(filter(None, (sentence(answers.affected), sentence(answers.if_affected))))
-    return told or sentence(title(kind, facts))
+    return told or sentence(title(kind, facts, language))
 
 
-def pointer_text(kind: Kind, facts: Facts, answers: Answers, monitored: bool = False) -> str:
+def pointer_text(kind: Kind, facts: Facts, answers: Answers, monitored: bool = False, language: str = "") -> str:
     """The text of a pointer, with the slot in place."""
-    lines = [one_line(kind, facts, answers), f"Full text and all further updates, only here: {PERMALINK_SLOT}"]
+    fixed = phrases(language)
+    lines = [one_line(kind, facts, answers, language), f"{fixed.full_text} {PERMALINK_SLOT}"]
     if not monitored:
-        lines.append("This channel is not monitored for now.")
+        lines.append(fixed.not_monitored)
     return "\n\n".join(lines)
 
 
-def message(role: Role, kind: Kind, facts: Facts, answers: Answers, text: str, *, drill: bool, monitored: bool = False) -> Message:
+def message(
+    role: Role, kind: Kind, facts: Facts, answers: Answers, text: str, *, drill: bool, monitored: bool = False, language: str = ""
+) -> Message:
     """What a destination of that role is to say. In a drill every text begins with its mark (Hawaii, 2018)."""
-    body = pointer_text(kind, facts, answers, monitored) if role is Role.POINTER else text
+    body = pointer_text(kind, facts, answers, monitored, language) if role is Role.POINTER else text
     mark = DRILL_MARK if drill else ""
-    return Message(text=mark + body, title=mark + title(kind, facts), drill=drill)
+    return Message(text=mark + body, title=mark + title(kind, facts, language), drill=drill)

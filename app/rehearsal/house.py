@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,23 @@ class RehearsalHouse:
         return self.folder / f"{person}.key"
 
 
-def furnish(folder: Path, stand_ins: dict[str, Any], *, port: int = 0, pointers: int = 0) -> RehearsalHouse:
-    """Writes all files. `stand_ins` are the addresses that `python -m app.rehearsal` printed; `pointers` adds Telegram channels."""
+_NO_LANGUAGES: Mapping[str, str] = {}
+
+
+def furnish(
+    folder: Path, stand_ins: dict[str, Any], *, port: int = 0, pointers: int = 0, languages: Mapping[str, str] = _NO_LANGUAGES
+) -> RehearsalHouse:
+    """Writes all files. `stand_ins` are the addresses that `python -m app.rehearsal` printed; `pointers` adds Telegram channels.
+
+    `languages` are those of destinations, by their ids.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     port, token = port or _free_port(), secrets.token_urlsafe(32)
     house = RehearsalHouse(folder, f"http://localhost:{port}", token, {})
     (folder / "roster.toml").write_text("version = 1\n" + "".join(_person(house, person) for person in PERSONS))
-    (folder / "destinations.toml").write_text(_toml(_destinations(stand_ins, pointers, house.url)))
+    listed = _destinations(stand_ins, pointers, house.url)
+    spoken = [d | ({"language": languages[d["id"]]} if d["id"] in languages else {}) for d in listed]
+    (folder / "destinations.toml").write_text(_toml(spoken))
     house.environ.update(_environ(house, stand_ins, port, pointers))
     return house
 

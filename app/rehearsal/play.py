@@ -86,8 +86,11 @@ def _recipients(mail: dict[str, Any]) -> list[str]:
 
 
 @contextlib.contextmanager
-def stage(folder: Path, *, pointers: int = 0, environ: Mapping[str, str] | None = None) -> Iterator[Stage]:
-    """Starts stand-ins and server, with more of the environment where given; both end when this does, also when it is killed."""
+def stage(
+    folder: Path, *, pointers: int = 0, environ: Mapping[str, str] | None = None, languages: Mapping[str, str] | None = None
+) -> Iterator[Stage]:
+    """Starts stand-ins and server, with more of the environment and languages of destinations where given; both end when this does, also
+    when it is killed."""
     with contextlib.ExitStack() as stack:
         stand_ins = stack.enter_context(_process([sys.executable, "-m", "app.rehearsal", "--die-with-parent"], {}))
         assert stand_ins.stdout is not None
@@ -95,7 +98,7 @@ def stage(folder: Path, *, pointers: int = 0, environ: Mapping[str, str] | None 
         if not line:
             raise RehearsalFailed("The stand-ins did not start.")
         addresses = json.loads(line)
-        house = furnish(folder, addresses, pointers=pointers)
+        house = furnish(folder, addresses, pointers=pointers, languages=languages or {})
         house.environ.update(environ or {})
         server = stack.enter_context(serving(house))
         playing = Stage(house, addresses, [stand_ins, server])

@@ -206,6 +206,8 @@ def _manifest(
         created_at=iso(ctx.now),
         fallback_after=ctx.settings.fallback_seconds,
         correction=words.correction,
+        language=words.language,
+        translations=words.translations,
     )
 
 
@@ -264,5 +266,4 @@ async def _add(ctx: Context, tx: AsyncConnection, incident: IncidentRow, id_: st
 
 
 def _facts(incident: IncidentRow) -> Facts:
-    facts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in incident.facts.items()}
-    return Facts(**facts)
+    return Facts.parse(incident.facts)

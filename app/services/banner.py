@@ -79,8 +79,10 @@ async def _of(ctx: Context, tx: AsyncConnection, manifest: Manifest, row: store.
     planned = next((d for d in manifest.destinations if d.role is Role.BANNER and d.id == row.destination), None)
     if planned is None or not manifest.not_before <= iso(ctx.now) < manifest.banner_until:
         return NOTHING
+    spoken = {"language": planned.language} if planned.language else {}
     return _banner(
-        {
+        spoken
+        | {
             "active": True,
             "id": manifest.announcement,
             "digest": row.digest,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.contract import Adapter, Config, Role
 from app.domain.roster import Roster
 from app.domain.roster_history import Trusted
+from app.domain.templates.template import Template
 from app.services.seal import Seal
 from app.settings import Settings
 from app.store.database import Database
@@ -55,6 +56,11 @@ class Destination:
         """What it is there for."""
         return self.config.role
 
+    @property
+    def language(self) -> str:
+        """What its readers speak, or "" for the language of the text."""
+        return self.config.language
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
@@ -77,6 +83,7 @@ class Context:
     post_mail: Callable[[str, str, str], Awaitable[None]] | None  # to, subject, text
     roster_problem: Callable[[], str] = str  # what is wrong with its files since, or ""
     roster_trusted: Callable[[], Trusted | None] = lambda: None  # the signed version in force; None in a drill that nobody signed
+    templates: Mapping[str, Template] = field(default_factory=dict)  # by id
     enrolments: dict[str, Enrolment] = field(default_factory=dict, repr=False)  # by token; a restart forgets them
     wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
     roster_recorded: str = ""  # the digest of the roster's version that is known to stand in the timeline

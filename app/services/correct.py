@@ -34,7 +34,7 @@ async def correct(ctx: Context, announcement_id: str, text: str, author: str, by
         incident = await store.incident(tx, wrong.incident)
         assert incident is not None
         places = tuple(dict.fromkeys(d.id for d in manifest.destinations if d.id in ctx.destinations))
-        wording = Wording(words, author=author, destinations=await announce.not_excluded(tx, places))
+        wording = Wording(words, author=author, destinations=await announce.not_excluded(tx, places), language=manifest.language)
         await announce.write_first(ctx, tx, incident, id_, Kind.CORRECTION, wording, by)
         await timeline.append(tx, ctx.now, by, "correction-proposed", incident=incident.id, announcement=id_, data={"of": wrong.id})
         return id_

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import PERMALINK_SLOT, Message, Receipt, Rendering, Role, Unsupported
 from app.domain import rendering
-from app.domain.announcement import Kind, Wording
+from app.domain.announcement import Answers, Kind, Wording
 from app.domain.incident import Facts
 from app.domain.manifest import Planned
+from app.domain.phrases import fitting
 from app.services.context import Context, Destination, Refused
 from app.store import announcements as store
 from app.store import deliveries, holds
@@ -49,7 +51,40 @@ async def choose(ctx: Context, tx: AsyncConnection, incident: str, announcement:
             {"field": f"texts.{name}", "message": "It is not among those that get a text: a pointer, or left out."} for name in idle
         )
         raise Refused(422, "A text that nobody would get.", f"Texts of their own have: {', '.join(sorted(own))}.", errors)
+    _each_language_has_readers(words, chosen)
     return chosen
+
+
+def _each_language_has_readers(words: Wording, chosen: Sequence[Destination]) -> None:
+    """What nobody would get nobody should have to sign. Raises `Refused`."""
+    if not words.translations:
+        return
+    read = {_spoken(destination, words).language for destination in chosen}
+    if idle := [t.language for t in words.translations if t.language not in read]:
+        errors = tuple(
+            {"field": f"translations.{one}", "message": "No destination speaks it, or each has a text of its own."} for one in idle
+        )
+        spoken = sorted({destination.language for destination in chosen} - {""})
+        told = f"Destinations speak: {', '.join(spoken) or 'no language that is told'}; `language` in destinations.toml tells it."
+        raise Refused(422, "A translation that nobody would get.", told, errors)
+
+
+class _Spoken(NamedTuple):
+    """The words in which a destination is told, and their language, "" where it is not told."""
+
+    text: str
+    answers: Answers
+    language: str
+
+
+def _spoken(destination: Destination, words: Wording) -> _Spoken:
+    """Its own text, the translation into its language, or the text as it was written."""
+    offered = {t.language: t for t in words.translations}
+    fits = fitting(destination.language, [words.language, *offered]) if destination.language else ""
+    text, answers = (offered[fits].text, offered[fits].answers) if fits in offered else (words.text, words.answers)
+    if destination.id in words.texts:
+        return _Spoken(words.texts[destination.id], answers, destination.language or words.language)
+    return _Spoken(text, answers, fits if fits in offered else words.language)
 
 
 def _with_a_primary(chosen: Sequence[Destination]) -> list[Destination]:
@@ -149,18 +184,17 @@ def _planned(
     led: bool,
 ) -> Planned:
     """One post; with `led`, a primary that a fallback may overtake also gets the words with which it would follow."""
-    role = destination.role
+    role, spoken = destination.role, _spoken(destination, words)
 
     def render(as_role: Role) -> Rendering:
-        text = words.texts.get(destination.id, words.text)
         try:
-            return destination.adapter.render(_said(ctx, as_role, kind, facts, words, text))
+            return destination.adapter.render(_said(ctx, as_role, kind, facts, spoken, destination.language))
         except Unsupported:
             if as_role is Role.POINTER or role is not Role.BANNER:
                 raise
             # A banner that cannot hold the whole text still tells who is affected; it links the post besides.
-            short = rendering.one_line(kind, facts, words.answers)
-            return destination.adapter.render(_said(ctx, as_role, kind, facts, words, short))
+            short = spoken._replace(text=rendering.one_line(kind, facts, spoken.answers, destination.language))
+            return destination.adapter.render(_said(ctx, as_role, kind, facts, short, destination.language))
 
     return Planned(
         id=destination.id,
@@ -172,16 +206,28 @@ def _planned(
         reply_to=None if destination in new_posts(kind, replies, [destination]) else replies.get((destination.id, role)),
         on_unknown=destination.on_unknown if role is Role.POINTER else "ask",
         resend_after=destination.resend_after if role is Role.POINTER else 0,
+        language=spoken.language,
     )
 
 
-def _said(ctx: Context, role: Role, kind: Kind, facts: Facts, words: Wording, text: str) -> Message:
-    return rendering.message(role, kind, facts, words.answers, text, drill=ctx.settings.drill, monitored=ctx.settings.monitored)
+def _said(ctx: Context, role: Role, kind: Kind, facts: Facts, spoken: _Spoken, language: str) -> Message:
+    how = {"drill": ctx.settings.drill, "monitored": ctx.settings.monitored}
+    return rendering.message(role, kind, facts, spoken.answers, spoken.text, language=language or spoken.language, **how)
 
 
 def _thread_link(ctx: Context, primary: Destination, kind: Kind, facts: Facts, words: Wording, original: Receipt) -> Planned:
     """The reply in the primary's original thread that links a new post (a summary's)."""
-    said = rendering.message(Role.POINTER, kind, facts, words.answers, words.text, drill=ctx.settings.drill, monitored=True)
+    spoken, language = _spoken(primary, words), primary.language
+    said = rendering.message(
+        Role.POINTER,
+        kind,
+        facts,
+        spoken.answers,
+        spoken.text,
+        drill=ctx.settings.drill,
+        monitored=True,
+        language=language or spoken.language,
+    )
     return Planned(
         id=primary.id,
         platform=primary.config.platform,
@@ -189,4 +235,5 @@ def _thread_link(ctx: Context, primary: Destination, kind: Kind, facts: Facts, w
         account=primary.config.account,
         pointer=primary.adapter.render(said),
         reply_to=original,
+        language=spoken.language,
     )

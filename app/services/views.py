@@ -96,7 +96,7 @@ def _rendering(planned: Planned) -> dict[str, Any]:
     other = {Role.PRIMARY: Role.POINTER, Role.POINTER: Role.PRIMARY}.get(planned.role)
     both = other is not None and planned.full is not None and planned.pointer is not None
     otherwise = {"role": other.value, "parts": _parts(planned.said_as(other))} if other and both else None
-    return shown | {"parts": _parts(planned.rendering), "otherwise": otherwise}
+    return shown | {"language": planned.language or None, "parts": _parts(planned.rendering), "otherwise": otherwise}
 
 
 @functools.lru_cache(maxsize=64)

@@ -292,6 +292,13 @@ def test_recipients_do_not_see_each_other_and_robots_do_not_answer() -> None:
     assert parsed(PART)["To"] == FIRST
 
 
+def test_a_mail_names_its_language_where_it_is_told() -> None:
+    assert parsed(PART)["Content-Language"] is None
+    mail = message_from_bytes(compose(Part("שלום", "שלום"), KEY, FROM, (FIRST,), None, "he").as_bytes(), policy=policy.default)
+    assert isinstance(mail, EmailMessage)
+    assert (mail["Content-Language"], mail["Subject"], said(mail)) == ("he", "שלום", "שלום")
+
+
 HEADERS = {"from", "to", "subject", "date", "message-id", "auto-submitted", "mime-version", "content-type", "content-transfer-encoding"}
 
 

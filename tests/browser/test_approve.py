@@ -10,11 +10,12 @@ import pytest
 import rfc8785
 from playwright.async_api import Page, expect
 
+from app.domain.announcement import Answers, Translation
 from app.domain.approval import Approval, Decision, Verified, verify
 from app.domain.manifest import digest
 from tests.browser.chromium import Phone
 from tests.browser.fake_server import FakeServer
-from tests.browser.samples import FACTS, NONCE, OVERRIDE, drill, finding, manifest, request, roster, thread
+from tests.browser.samples import FACTS, NONCE, OVERRIDE, drill, finding, manifest, rendering, request, roster, thread
 from tests.support.soft_passkey import SoftPasskey
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -261,6 +262,29 @@ async def test_the_correction_that_waits_is_read_with_the_rest(reviewer: Phone, 
     await expect(told.locator(".said")).to_have_text(words)
     await expect(told).to_contain_text("only when two people have signed that too")
     await expect(reviewer.page.get_by_role("region", name="All links")).to_contain_text("later.harbour-status.example")
+
+
+async def test_every_language_is_read_and_named_and_arabic_from_the_right(
+    reviewer: Phone, server: FakeServer, passkey: SoftPasskey
+) -> None:
+    words = "إذا استخدمتم موقعنا اليوم فانقلوا أموالكم الآن."
+    told = Translation("ar", words, Answers(if_affected="انقلوا أموالكم الآن."))
+    entries = [
+        replace(entry, full=rendering(words), language="ar") if entry.id == "homepage" else entry for entry in manifest().destinations
+    ]
+    several = manifest(language="en", translations=(told,), destinations=tuple(entries))
+    server.request = request(several, (passkey.credential_id,))
+    await reviewer.page.goto(server.link)
+    shown = reviewer.page.get_by_role("region", name="On your homepage")
+    await expect(shown).to_contain_text("In Arabic")
+    said = shown.locator(".said")
+    await expect(said).to_have_text(words)
+    assert await said.evaluate("node => [node.lang, getComputedStyle(node).direction]") == ["ar", "rtl"]
+    await reviewer.page.get_by_text("Everything else that you sign").tap()
+    await expect(reviewer.page.locator("dt", has_text="In Arabic: What they do now")).to_be_visible()
+    await expect(reviewer.page.locator("dd[lang=ar]", has_text="انقلوا أموالكم الآن.")).to_have_count(2)
+    assert await reviewer.page.get_by_text("unknown to this page").count() == 0
+    assert reviewer.errors == []
 
 
 async def test_a_signed_field_that_the_page_does_not_know_is_shown(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:

@@ -138,6 +138,18 @@ async def test_drill_is_marked(visitor: Phone, server: FakeServer, homepage: Fak
     await expect(_inside(visitor, "a")).to_have_attribute("href", "http://127.0.0.1:8401/harbour/status/1")
 
 
+@pytest.mark.parametrize(("language", "words", "direction"), [("he", "העבירו את הכספים לארנק חדש.", "rtl"), ("de", "Bitte warten.", "ltr")])
+async def test_it_names_its_language_and_reads_from_the_right_where_that_does(
+    language: str, words: str, direction: str, visitor: Phone, server: FakeServer, homepage: FakeServer
+) -> None:
+    server.banner = notice(text=words, language=language)
+    await visitor.page.goto(f"{homepage.origin}/host")
+    for text in (_inside(visitor, ".text"), visitor.page.locator(".text").first):
+        await expect(text).to_have_text(words)
+        assert await text.evaluate("node => [node.lang, getComputedStyle(node).direction]") == [language, direction]
+        await visitor.page.goto(f"{server.origin}/banner.html")
+
+
 @pytest.mark.parametrize("permalink", ["javascript:window.pwned=3", "http://x.example/1", "data:text/html,x", "", None, "//x.example"])
 async def test_only_https_is_linked_and_text_is_only_text(
     permalink: str | None, visitor: Phone, server: FakeServer, homepage: FakeServer

@@ -65,6 +65,9 @@ CLOSED = {
     "POST /v1/deliveries/{delivery_id}/mark": Scope.ANNOUNCE,
     "POST /v1/deliveries/{delivery_id}/skip": Scope.ANNOUNCE,
     "POST /v1/checks": Scope.READ,  # changes nothing
+    "GET /v1/templates": Scope.READ,
+    "GET /v1/templates/{template_id}": Scope.READ,
+    "POST /v1/templates/{template_id}/fill": Scope.READ,  # changes nothing
     "GET /v1/destinations": Scope.READ,
     "POST /v1/destinations/check": Scope.ANNOUNCE,
     "POST /v1/destinations/{destination_id}/exclude": Scope.ANNOUNCE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import subprocess
@@ -101,12 +102,12 @@ class Desk:
         shown: dict[str, Any] = _until(there, f"{announcement}: {what}")
         return shown
 
-    def tocsin(self, *arguments: str, code: int = 0) -> str:
+    def tocsin(self, *arguments: str, code: int = 0, stdin: str = "") -> str:
         """What `tocsin` says, on both streams; it must have this exit code, and never shows a traceback."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
         environ = clean | {"TOCSIN_URL": self.stage.house.url, "TOCSIN_TOKEN": self.stage.house.token}
         command = [sys.executable, "-m", "app.cli", *arguments]
-        done = subprocess.run(command, env=environ, input="", capture_output=True, text=True, timeout=90, check=False)
+        done = subprocess.run(command, env=environ, input=stdin, capture_output=True, text=True, timeout=90, check=False)
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done.stdout + done.stderr
@@ -121,6 +122,12 @@ class Desk:
 
         shown: dict[str, Any] = _until(there, f"{announcement} to be {' or '.join(states)}")
         return shown
+
+
+def printed(told: str) -> dict[str, Any]:
+    """What a command printed with --json, before what it said beside."""
+    value: dict[str, Any] = json.JSONDecoder().raw_decode(told)[0]
+    return value
 
 
 def delivery(shown: dict[str, Any], destination: str) -> dict[str, Any]:

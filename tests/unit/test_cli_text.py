@@ -114,8 +114,9 @@ def test_no_cell_is_lost_in_a_narrow_terminal(rows: list[list[str]], room: int) 
 
 def given_words(**changes: Any) -> dict[str, Any]:
     """The options of a wording, nothing given but these."""
-    empty: dict[str, Any] = {"source": "", "text": None, "file": None, "author": None, "correction": None, "clear_banner": False}
-    return empty | dict.fromkeys(words.ANSWERS) | dict.fromkeys(("destinations", "texts", "overrides"), ()) | changes
+    empty: dict[str, Any] = {"source": "", "text": None, "file": None, "author": None, "correction": None, "language": None}
+    lists = dict.fromkeys(("destinations", "texts", "overrides", "translations"), ())
+    return empty | dict.fromkeys(words.ANSWERS) | lists | {"clear_banner": False} | changes
 
 
 def test_only_what_was_given_is_in_the_wording() -> None:

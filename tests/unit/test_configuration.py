@@ -57,6 +57,12 @@ def test_a_primary_that_not_everyone_can_read(tmp_path: Path) -> None:
     assert "Destination telegram: a primary must be readable without login" in refusal(tmp_path, closed)
 
 
+def test_a_destination_names_the_language_of_its_readers(tmp_path: Path) -> None:
+    loaded = load(tmp_path, X + TELEGRAM + 'language = "pt-BR"\n')
+    assert [destination.language for destination in loaded.values()] == ["", "pt-BR"]
+    assert """language is written like "de" or "pt-BR", not 'german'""" in refusal(tmp_path, X + TELEGRAM + 'language = "german"\n')
+
+
 def test_everything_wrong_is_named_at_once(tmp_path: Path) -> None:
     text = X.replace("handle", "handel") + TELEGRAM.replace('"telegram"', '"telegramm"') + '[[destination]]\nid = "Bad Id"\n'
     told = refusal(tmp_path, text, {})

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from app.domain.announcement import Answers, Kind, Override
 from app.domain.incident import Facts
-from app.domain.wording import afterwards, asks, characters, link_rules, private, times, tone
+from app.domain.wording import afterwards, asks, characters, link_rules, private, report, times, tone
 from app.domain.wording import answers as answer_rules
 from app.domain.wording.rule import Draft, Finding, Known, Rule, Severity
 
@@ -26,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     *times.RULES,
     *afterwards.RULES,
     *tone.RULES,
+    *report.RULES,
 )
 
 RULE_IDS = frozenset(rule.id for rule in RULES)

@@ -83,6 +83,7 @@
     name.dir = "auto";
     const text = element("p", "text", banner.text);
     text.dir = "auto";
+    if (typeof banner.language === "string") text.lang = banner.language;
     header.append(name, toggle);
     body.append(text);
     const href = link(banner);

@@ -9,8 +9,17 @@ const PLATFORMS = {
   x: "X", reddit: "Reddit", telegram: "Telegram", discord: "Discord", discord_webhook: "Discord", slack: "Slack", mastodon: "Mastodon",
   bluesky: "Bluesky", email: "E-mail", banner: "Homepage banner", manual: "Posted by hand", matrix: "Matrix", nostr: "Nostr",
 };
-const ENTRY = ["id", "platform", "role", "account", "full", "pointer", "reply_to", "on_unknown", "resend_after"];
+const ENTRY = ["id", "platform", "role", "account", "full", "pointer", "reply_to", "on_unknown", "resend_after", "language"];
 const PART = ["text", "title", "standalone"];
+
+/** A language by its English name; what names none stays as it stands. */
+function language(tag) {
+  try {
+    return new Intl.DisplayNames("en-GB", { type: "language" }).of(tag);
+  } catch {
+    return tag;
+  }
+}
 
 export const platform = (entry) => PLATFORMS[entry?.platform] ?? entry?.platform ?? "the primary";
 
@@ -84,6 +93,7 @@ function card(group, manifest, standing, read) {
   return el(`article.card.${entry.role}`, {},
     el("header.where", {},
       el("h3", {}, group.length > 1 ? `${platform(entry)}: ${group.length} times these exact words` : platform(entry)),
+      entry.language ? el("p.soft", {}, `In ${language(entry.language)}`) : null,
       el("ul.accounts", {}, group.map((one) => account(one, manifest, standing)))),
     entry[planned] ? words(entry[planned], platform(primary), read) : el("p.alert", {}, "There is no text for this destination."),
     other === "full" && entry.full ? el("div.only-if", {}, el("p.condition", {}, condition), words(entry.full, place, read)) : null,
@@ -97,18 +107,18 @@ function thread({ parts, ...unknown }, slot, read, entry) {
   const key = JSON.stringify(parts.map(({ title, ...said }) => said));
   const before = read.get(key);
   if (!before) read.set(key, `${platform(entry)} (${entry.id})`);
-  const posts = el("ol.thread", {}, parts.map((part, at) => el("li", {}, post(part, slot, at, parts.length))));
+  const posts = el("ol.thread", {}, parts.map((part, at) => el("li", {}, post(part, slot, at, parts.length, entry.language || null))));
   if (!before) return [posts, rest(unknown, [])];
-  const titles = parts.filter(({ title }) => title).map(({ title }) => el("p.post-title.titles", { dir: "auto" }, shown(title, slot)));
+  const titles = parts.filter(({ title }) => title).map(({ title }) => el("p.post-title.titles", { dir: "auto", lang: entry.language || null }, shown(title, slot)));
   return [titles, el("details.same", {}, el("summary", {}, `Exactly the words on ${before}`), posts), rest(unknown, [])];
 }
 
-function post(part, slot, at, count) {
+function post(part, slot, at, count, lang) {
   const length = Array.from(part.text.replaceAll(SLOT, "")).length;
   const number = count > 1 ? `Part ${at + 1} of ${count} · ` : "";
   return el("div.post", {},
-    part.title ? el("p.post-title", { dir: "auto" }, shown(part.title, slot)) : null,
-    el("p.said", { dir: "auto" }, shown(part.text, slot)),
+    part.title ? el("p.post-title", { dir: "auto", lang }, shown(part.title, slot)) : null,
+    el("p.said", { dir: "auto", lang }, shown(part.text, slot)),
     el("p.count", {}, `${number}${length} characters${part.text.includes(SLOT) ? " and the link" : ""}`),
     part.standalone ? alone(part) : null,
     rest(part, PART));
@@ -178,12 +188,19 @@ export function links(manifest) {
 
 const ANSWERS = { affected: "Who is affected", if_affected: "What they do now", if_not_affected: "What everyone else does" };
 const LABELS = {
-  kind: "Kind", environment: "Environment", announcement: "Announcement", revision: "Revision", author: "Author", submitted_by: "Submitted by",
+  language: "Language of the text", kind: "Kind", environment: "Environment", announcement: "Announcement", revision: "Revision", author: "Author", submitted_by: "Submitted by",
   primaries: "Primary, then its fallbacks", fallback_after: "Seconds until the next fallback takes over", not_before: "Not before", not_after: "Not after", banner_until: "Banner until",
   correction: "Correction, written in advance", roster_version: "Roster version", created_at: "Written", text: "The text that all of this was made from", format: "Format",
 };
 const TIMES = ["not_before", "not_after", "banner_until", "created_at"];
-const SHOWN_ABOVE = ["destinations", "overrides", "answers", "incident"]; // an empty correction is told among the others
+const SHOWN_ABOVE = ["destinations", "overrides", "answers", "incident", "translations"]; // an empty correction is told among the others
+
+/** A text in another language, with its answers; each destination that gets it shows it above. */
+function translated({ language: tag, text, answers, ...unknown }, plain) {
+  const row = (label, value) => (value ? [el("dt", {}, `In ${language(tag)}: ${label}`), el("dd", { dir: "auto", lang: tag }, plain(value))] : []);
+  const told = Object.entries(answers ?? {}).map(([key, value]) => row(ANSWERS[key] ?? key, value));
+  return [row("the text", text), told, rest(unknown, [])];
+}
 
 /** Everything else under the signature, to the last byte. */
 export function everythingElse(manifest, request) {
@@ -199,6 +216,7 @@ export function everythingElse(manifest, request) {
     el("dl", {},
       row("Digest", el("code", {}, request.digest)),
       Object.entries(manifest.answers ?? {}).map(([key, value]) => row(ANSWERS[key] ?? key, plain(value))),
+      (manifest.translations ?? []).map((told) => translated(told, (value) => shown(value, SLOT))),
       own.map((key) => row(LABELS[key] ?? key, TIMES.includes(key) && manifest[key] ? when(manifest[key]) : plain(manifest[key]))),
       Object.entries(manifest.incident ?? {}).map(([key, value]) => row(`Incident: ${key.replaceAll("_", " ")}`, plain(value)))),
     el("details", {}, el("summary", {}, "The exact bytes"), copyable(request.manifest, "Copy")));

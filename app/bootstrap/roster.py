@@ -71,26 +71,29 @@ class RosterFile:
             if stamps != self._stamps:
                 self.problem = self._take()
                 self._stamps = stamps
-        except FileNotFoundError as error:
-            self.problem = f"There is no roster at {error.filename}. `tocsin roster --help` tells how to write one."
-        except (OSError, UnicodeDecodeError, RosterError) as error:
-            self.problem = f"Roster {self.path}: {error}"
+        except OSError as error:  # looked at again the next time
+            self.problem = f"The roster cannot be read or remembered: {error}"
 
     def _take(self) -> str:
         """Puts the files' roster in force; what is wrong with them, or ""."""
-        if self._settings.drill and not self.signed.exists() and memory.known(self._settings.data) is None:
-            self._kept = Roster.parse(self.path.read_text(encoding="utf-8"))
-            return ""
         try:
+            if self._settings.drill and not self.signed.exists() and memory.known(self._settings.data) is None:
+                self._kept = Roster.parse(self.path.read_text(encoding="utf-8"))
+                return ""
             self._trust(RosterHistory.parse(self.signed.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return f"Nobody has signed the roster: there is no {self.signed}. `tocsin roster init` begins it, and two people sign."
+            return self._difference(Roster.parse(self.path.read_text(encoding="utf-8")))
         except RosterRefused as error:
             return f"Roster {self.signed}: {error}"
-        return self._difference(Roster.parse(self.path.read_text(encoding="utf-8")))
+        except (UnicodeDecodeError, RosterError) as error:
+            return f"Roster {self.path}: {error}"
+        except FileNotFoundError as error:
+            if error.filename == str(self.signed):
+                return f"Nobody has signed the roster: there is no {self.signed}. `tocsin roster init` begins it, and two people sign."
+            return f"There is no roster at {error.filename}. `tocsin roster --help` tells how to write one."
 
     def _trust(self, history: RosterHistory) -> None:
-        found = history.in_force(self._settings.environment.value, memory.known(self._settings.data))
+        known = memory.known(self._settings.data) or (self.trusted.known if self.trusted else None)
+        found = history.in_force(self._settings.environment.value, known)
         if self._keeps:
             memory.remember(self._settings.data, found.known)
         if self.trusted is None or self.trusted.digest != found.digest:
@@ -101,9 +104,9 @@ class RosterFile:
         """Whether the files say what was signed."""
         assert self.trusted is not None
         force = self.trusted.document
-        said = RosterDocument.of(force.environment, force.previous, Roster.of(roster.data | {"version": force.version}), self._entries)
-        if roster.version != force.version or said.roster.data != force.roster.data:
+        if roster.data != force.roster.data:
             return f"{self.path} is not version {force.version}, which is signed and in force. `tocsin roster sign` shows what it changes."
+        said = RosterDocument.of(force.environment, force.previous, roster, self._entries)
         if said.destinations != force.destinations:
             return (
                 f"The destinations are not those of version {force.version} of the roster, which is signed. Bring destinations.toml "

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import rfc8785
@@ -35,7 +36,7 @@ def digest(raw: bytes) -> str:
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RosterDocument:
     """One version. `previous` is the digest of the version before, "" for version 1; `destinations` are their entries, by id."""
 
@@ -68,9 +69,9 @@ class RosterDocument:
         except (ValueError, TypeError, RecursionError) as error:
             raise RosterError(f"A destination holds what JSON cannot say ({error}): write texts, whole numbers and lists.") from error
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Of its canonical bytes."""
+        """Of its canonical bytes, computed once."""
         return digest(self.to_bytes())
 
     @classmethod

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from app.rehearsal import play
 from app.rehearsal.house import _person
 from app.rehearsal.play import Stage
 from tests.integration.test_start import start
+from tests.support.cluster import demanded, fresh_database
 from tests.support.desk import Desk
 from tests.support.live import Signers, live, sign_as
 from tests.support.rosters import X, key_file, public, roster_toml
@@ -171,3 +174,31 @@ def test_a_live_tocsin_starts_with_a_signed_roster_alone_and_follows_it(tmp_path
         told = subprocess.run(check, env={"PATH": "/usr/bin", **house.environ}, capture_output=True, text=True, timeout=60, check=False)
         assert told.returncode == 1
         assert "rolled back" in told.stdout
+
+
+def test_on_postgres_a_worker_follows_it_too_and_each_version_stands_on_the_record_once(tmp_path: Path) -> None:
+    both = ("first-reviewer", "second-reviewer")
+    with fresh_database(demanded()) as url, live(tmp_path) as house:
+        house.environ["TOCSIN_DATABASE_URL"] = url
+
+        def recorded() -> list[int]:
+            with psycopg.connect(url) as database:
+                rows = database.execute("SELECT data FROM timeline WHERE event = 'roster-trusted' ORDER BY seq").fetchall()
+            return [json.loads(data)["version"] for (data,) in rows]
+
+        def next_version(version: int) -> None:
+            roster = tmp_path / "roster.toml"
+            roster.write_text(roster.read_text().replace(f"version = {version - 1}", f"version = {version}"))
+            sign_as(house, "sign", *both)
+            play._until(lambda: version in recorded(), f"version {version} on the record")
+
+        sign_as(house, "init", *both)
+        with (tmp_path / "worker.log").open("w") as log, contextlib.ExitStack() as stack:
+            server = stack.enter_context(play.serving(house))
+            stack.enter_context(play._process([sys.executable, "-m", "app.cli", "worker"], house.environ, stderr=log))
+            play._until(lambda: '"working"' in (tmp_path / "worker.log").read_text(), "the worker")
+            next_version(2)
+            server.kill()
+            server.wait(10)
+            next_version(3)  # now by the worker, which is on duty
+        assert recorded() == [1, 2, 3]

@@ -173,6 +173,12 @@ def test_what_was_trusted_is_not_forgotten_when_it_cannot_be_read(place: Place, 
     assert second().version == 2
 
 
+def test_a_process_does_not_forget_what_it_trusted_though_its_folder_does(place: Place, second: RosterFile) -> None:
+    (place.folder / "data" / memory.NAME).unlink()
+    place.write(roster_toml(), ONE)
+    assert (second().version, "rolled back" in second.problem) == (2, True)
+
+
 def test_what_cannot_be_remembered_does_not_count_yet(place: Place, second: RosterFile) -> None:
     third = document(roster_toml(3, PEOPLE), SECOND)
     blocked = place.folder / "data" / f"{memory.NAME}.new"

@@ -128,6 +128,7 @@ class TranslationIn(Strict):
     affected: Sentence | None = None
     if_affected: Sentence | None = None
     if_not_affected: Sentence | None = None
+    correction: Text | None = Field(None, description="Its correction, where one is written in advance")
 
 
 class WordingIn(Strict):
@@ -162,7 +163,9 @@ class WordingIn(Strict):
             clear_banner=self.clear_banner,
             correction=self.correction or "",
             language=self.language or "",
-            translations=tuple(Translation(name, told.text, _answers(told)) for name, told in sorted(self.translations.items())),
+            translations=tuple(
+                Translation(name, told.text, _answers(told), told.correction or "") for name, told in sorted(self.translations.items())
+            ),
         )
 
 

@@ -151,7 +151,9 @@ def _current(manifest: Manifest) -> dict[str, Any]:
     told["author"] = "" if manifest.author == manifest.submitted_by else manifest.author
     told["correction"] = manifest.correction
     told["language"] = manifest.language
-    told["translations"] = {t.language: _filled_in({"text": t.text} | asdict(t.answers)) for t in manifest.translations}
+    told["translations"] = {
+        t.language: _filled_in({"text": t.text, "correction": t.correction} | asdict(t.answers)) for t in manifest.translations
+    }
     told["destinations"] = list(dict.fromkeys(planned.id for planned in manifest.destinations))
     told["clear_banner"] = not manifest.banner_until
     return _filled_in(told)

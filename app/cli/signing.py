@@ -15,6 +15,7 @@ import click
 
 from adapters.contract import Rendering, Role
 from app.cli.output import finding, one_line, say, span, when
+from app.domain.announcement import corrections
 from app.domain.approval import Approval, ApprovalRefused, Decision, SshSignature, Statement
 from app.domain.manifest import Manifest, ManifestError, Planned, digest
 from app.signing import Signer, SigningRefused, agent, keys
@@ -120,6 +121,9 @@ def show(manifest: Manifest, request: dict[str, Any]) -> None:
         say()
         say("── Should it turn out to be wrong: a correction, not sent now, and only when two people have signed that too", fg="cyan")
         say(manifest.correction)
+        for one in corrections(manifest.translations):
+            say(f"[in {one.language}]", dim=True)
+            say(one.text)
     say()
     say(f"Digest {request['digest']}", bold=True)
 

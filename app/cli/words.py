@@ -43,7 +43,7 @@ _OPTIONS = (
         "translations",
         metavar="LANGUAGE=FILE",
         multiple=True,
-        help="The same in another one (repeat it): the text, or a .toml with text, affected, if_affected, if_not_affected.",
+        help="The same in another one (repeat it): the text, or a .toml with text, affected, if_affected, if_not_affected, correction.",
     ),
     click.option("--clear-banner", is_flag=True, help="Once this is out, the banner is empty."),
 )

@@ -55,11 +55,12 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """The same announcement in another language (BCP 47, like `de` or `pt-BR`)."""
+    """The same announcement in another language (BCP 47, like `de` or `pt-BR`), with its correction, where one is written in advance."""
 
     language: str
     text: str
     answers: Answers = field(default_factory=Answers)
+    correction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,11 @@ class Wording:
     correction: str = ""  # written in advance, should this turn out to be wrong
     language: str = ""  # of the text, where it is told
     translations: tuple[Translation, ...] = ()  # for the destinations that speak another one
+
+
+def corrections(translations: tuple[Translation, ...]) -> tuple[Translation, ...]:
+    """The corrections that were written in advance, each in its language."""
+    return tuple(Translation(t.language, t.correction) for t in translations if t.correction)
 
 
 TITLES: Mapping[Kind, str] = {

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from adapters.contract import PERMALINK_SLOT
 from app.domain import wording
-from app.domain.announcement import Kind
+from app.domain.announcement import Kind, corrections
 from app.domain.manifest import Manifest
 from app.domain.wording import Finding
 
@@ -41,8 +41,8 @@ def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
 
 def _renderings(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Every text that a reader will or may see, without the slot and the backslashes of Markdown."""
-    if manifest.correction:
-        yield CORRECTION, manifest.correction
+    for correction in filter(None, (manifest.correction, *(one.text for one in corrections(manifest.translations)))):
+        yield CORRECTION, correction
     for entry in manifest.destinations:
         for form in filter(None, (entry.full, entry.pointer)):
             for text in dict.fromkeys(text for part in form.parts for text in (part.text, part.title, part.standalone)):

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Role
-from app.domain.announcement import REVISABLE, AnnouncementState, Kind, Wording
+from app.domain.announcement import REVISABLE, AnnouncementState, Kind, Wording, corrections
 from app.domain.followup import FollowUpState
 from app.domain.incident import Facts, IncidentState, slug
 from app.domain.manifest import Manifest, Planned, digest
@@ -138,7 +138,8 @@ async def write_revision(
     chosen = await renderings.choose(ctx, tx, incident.id, id_, words)
     planned = renderings.plan(ctx, kind, facts, words, await renderings.threads(tx, incident.id, kind), chosen)
     if words.correction:  # that a destination cannot carry it is told now
-        renderings.plan(ctx, Kind.CORRECTION, facts, Wording(words.correction), {}, chosen)
+        corrected = Wording(words.correction, language=words.language, translations=corrections(words.translations))
+        renderings.plan(ctx, Kind.CORRECTION, facts, corrected, {}, chosen)
     manifest = _manifest(ctx, facts, id_, revision, kind, words, planned, chosen, by, window)
     raw = manifest.to_bytes()
     fingerprint = digest(raw)
@@ -167,6 +168,9 @@ def _refuse_what_would_be_ignored(ctx: Context, words: Wording) -> None:
     ]
     if words.author and ctx.read_roster().person(words.author) is None:
         errors.append({"field": "author", "message": f"“{words.author}” is not in the roster."})
+    if not words.correction:
+        told = "The correction of the text itself is missing: `correction`."
+        errors += [{"field": f"translations.{one.language}.correction", "message": told} for one in corrections(words.translations)]
     if errors:
         raise Refused(
             422, "Some fields name what is not there.", "Mend every field listed in `errors`; nothing was accepted.", tuple(errors)

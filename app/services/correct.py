@@ -5,7 +5,7 @@ It replies to every post of the announcement that it corrects, on the same desti
 
 from __future__ import annotations
 
-from app.domain.announcement import AnnouncementState, Kind, Wording
+from app.domain.announcement import AnnouncementState, Kind, Wording, corrections
 from app.domain.manifest import Manifest
 from app.services import announce
 from app.services.context import Context, Refused, new_id
@@ -34,7 +34,13 @@ async def correct(ctx: Context, announcement_id: str, text: str, author: str, by
         incident = await store.incident(tx, wrong.incident)
         assert incident is not None
         places = tuple(dict.fromkeys(d.id for d in manifest.destinations if d.id in ctx.destinations))
-        wording = Wording(words, author=author, destinations=await announce.not_excluded(tx, places), language=manifest.language)
+        wording = Wording(
+            words,
+            author=author,
+            destinations=await announce.not_excluded(tx, places),
+            language=manifest.language,
+            translations=() if text else corrections(manifest.translations),
+        )
         await announce.write_first(ctx, tx, incident, id_, Kind.CORRECTION, wording, by)
         await timeline.append(tx, ctx.now, by, "correction-proposed", incident=incident.id, announcement=id_, data={"of": wrong.id})
         return id_

@@ -1,32 +1,32 @@
 """The cadence of an incident: resolving it, and what the clock makes of its follow-ups. Nothing is sent from here.
 
-Drafts are pre-filled from the incident. What only a person knows stays a gap in square brackets, which the wording checks block.
+Drafts are the templates, filled from the incident. What only a person knows stays a gap in square brackets, which the wording checks block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from functools import partial
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.contract import Role
 from app.domain import followup
-from app.domain.announcement import CANCELLABLE, AnnouncementState, Answers, Kind, Wording
+from app.domain.announcement import CANCELLABLE, AnnouncementState, Kind, Wording
 from app.domain.followup import FollowUpState, Window
-from app.domain.incident import IncidentState
-from app.domain.manifest import Manifest
+from app.domain.incident import Facts, IncidentState
+from app.domain.templates.filling import draft
+from app.domain.wording import Known
 from app.services import announce
 from app.services.context import Context, Refused, new_id
 from app.store import announcements as store
-from app.store import deliveries, follow_ups, timeline
+from app.store import follow_ups, timeline
 from app.store.announcements import IncidentRow
 from app.store.follow_ups import FollowUpRow
 
 log = structlog.get_logger(__name__)
+
+_TEMPLATES = {Kind.RESOLUTION: "resolved", Kind.SUMMARY: "summary", Kind.POSTMORTEM: "post-mortem"}
 
 
 async def first_post(ctx: Context, tx: AsyncConnection, incident: IncidentRow) -> None:
@@ -78,7 +78,7 @@ async def _draft_waiting(ctx: Context, tx: AsyncConnection, incident: IncidentRo
 async def _draft(ctx: Context, tx: AsyncConnection, incident: IncidentRow, row: FollowUpRow, wording: Wording | None, by: str) -> None:
     kind = Kind(row.kind)
     window = row.window if kind is Kind.RESOLUTION else followup.resolved_window(row.window, ctx.now)
-    words = wording or await _prefilled(ctx, tx, incident, kind)
+    words = wording or _prefilled(ctx, incident, kind)
     id_ = await announce.draft(ctx, tx, incident, kind, words, (window.opens, window.closes))
     values = {"opens": window.opens, "closes": window.closes, "state": FollowUpState.SCHEDULED.value, "announcement": id_}
     await follow_ups.change(tx, row.id, **values)
@@ -130,32 +130,10 @@ async def _expire(ctx: Context, id_: str, tx: AsyncConnection) -> None:
         await timeline.append(tx, ctx.now, "tocsin", "send-window-closed", incident=row.incident, announcement=row.id)
 
 
-async def _prefilled(ctx: Context, tx: AsyncConnection, incident: IncidentRow, kind: Kind) -> Wording:
-    """A draft from what is known; the gaps are for a person."""
-    first = next(iter(await store.of_kind(tx, incident.id, Kind.INITIAL)), None)
-    answers, permalink = Answers(), ""
-    if first:
-        answers = Manifest.parse((await store.manifest_text(tx, first.digest)).encode()).answers
-        rows = await deliveries.of_digest(tx, first.digest)
-        permalink = next((row.permalink for row in rows if row.role == Role.PRIMARY.value), "")
-    zone = str(incident.facts["time_zone"])
-    started = incident.facts["started"] or incident.created_at.isoformat()
-    span = f"from {_when(datetime.fromisoformat(started), zone)} to {_when(ctx.now, zone)}"
-    affected = answers.affected or "[who was affected]"
-    texts = {
-        Kind.RESOLUTION: f"{incident.name}: resolved at {_when(ctx.now, zone)}. [What is safe to use again.] {affected} "
-        "[What they still have to do.] A summary follows here within 12 hours of our first post.",
-        Kind.SUMMARY: f"Summary of {incident.name}, {span}.\n\n{affected} [Who was not affected.] [What happened, and our apology.] "
-        f"[What to do now.] [Thanks to those who helped, by name.] [How to be safer next time, and where to get help.]\n\n"
-        f"First post: {permalink}",
-        Kind.POSTMORTEM: f"Post-mortem of {incident.name}, {span}: [link to the full text on the blog]\n\n"
-        "[How it was found, what was responsible, technical details, what prevents it now, how to disclose responsibly.]",
-    }
-    return Wording(text=texts[kind], answers=answers if kind is Kind.SUMMARY else Answers())
-
-
-def _when(moment: datetime, zone: str) -> str:
-    """An absolute time in UTC, with the incident's zone beside it where that is another."""
-    utc = moment.astimezone(ZoneInfo("UTC"))
-    told = utc.strftime("%Y-%m-%d %H:%M UTC")
-    return told if zone == "UTC" else f"{told} ({moment.astimezone(ZoneInfo(zone)).strftime('%H:%M')} {zone})"
+def _prefilled(ctx: Context, incident: IncidentRow, kind: Kind) -> Wording:
+    """The template of that kind with what is known; the gaps are for a person."""
+    facts, ended = Facts.parse(incident.facts), (incident.resolved_at or ctx.now).isoformat()
+    started = facts.started or incident.created_at.isoformat()
+    values = {"title": incident.name, "window": f"{started} to {ended}", "resolved": ended, "safe_since": ended}
+    filled = draft(ctx.templates[_TEMPLATES[kind]], values, Known.of(facts), ctx.now)
+    return Wording(filled.text, filled.answers)

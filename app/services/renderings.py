@@ -51,7 +51,6 @@ async def choose(ctx: Context, tx: AsyncConnection, incident: str, announcement:
             {"field": f"texts.{name}", "message": "It is not among those that get a text: a pointer, or left out."} for name in idle
         )
         raise Refused(422, "A text that nobody would get.", f"Texts of their own have: {', '.join(sorted(own))}.", errors)
-    _each_language_has_readers(words, chosen)
     return chosen
 
 
@@ -136,6 +135,8 @@ def plan(
     ctx: Context, kind: Kind, facts: Facts, words: Wording, replies: Mapping[tuple[str, Role], Receipt], chosen: Sequence[Destination]
 ) -> tuple[Planned, ...]:
     """Renders for every chosen destination. Raises `Refused` naming each destination that cannot carry the text."""
+    if kind is not Kind.CORRECTION:  # what was written in advance is never held up by an account that is gone since
+        _each_language_has_readers(words, chosen)
     planned: list[Planned] = []
     problems: list[dict[str, str]] = []
     may_follow = {d.id for d in chosen if d.role is Role.PRIMARY and in_order(chosen)} - {d.id for d in new_posts(kind, replies, chosen)}

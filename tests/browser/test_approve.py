@@ -268,7 +268,7 @@ async def test_every_language_is_read_and_named_and_arabic_from_the_right(
     reviewer: Phone, server: FakeServer, passkey: SoftPasskey
 ) -> None:
     words = "إذا استخدمتم موقعنا اليوم فانقلوا أموالكم الآن."
-    told = Translation("ar", words, Answers(if_affected="انقلوا أموالكم الآن."))
+    told = Translation("ar", words, Answers(if_affected="انقلوا أموالكم الآن."), "كان هذا خطأ: https://later.harbour-status.example")
     entries = [
         replace(entry, full=rendering(words), language="ar") if entry.id == "homepage" else entry for entry in manifest().destinations
     ]
@@ -280,6 +280,9 @@ async def test_every_language_is_read_and_named_and_arabic_from_the_right(
     said = shown.locator(".said")
     await expect(said).to_have_text(words)
     assert await said.evaluate("node => [node.lang, getComputedStyle(node).direction]") == ["ar", "rtl"]
+    waits = reviewer.page.get_by_role("region", name="Should it turn out to be wrong")
+    await expect(waits.locator(".said[lang=ar]")).to_have_text("كان هذا خطأ: https://later.harbour-status.example")
+    await expect(reviewer.page.get_by_role("region", name="All links")).to_contain_text("later.harbour-status.example")
     await reviewer.page.get_by_text("Everything else that you sign").tap()
     await expect(reviewer.page.locator("dt", has_text="In Arabic: What they do now")).to_be_visible()
     await expect(reviewer.page.locator("dd[lang=ar]", has_text="انقلوا أموالكم الآن.")).to_have_count(2)

@@ -66,6 +66,7 @@ def test_the_cadence_of_an_incident(desk: Desk) -> None:
     # A draft with gaps cannot be signed; its author fills them, and both approve before the window opens.
     draft = desk.read(found["resolution"]["announcement"])
     assert draft["state"] == "draft"
+    assert "A summary follows here within 12 hours." in draft["text"], "it is the template, as far as it is known"
     assert "placeholder" in draft["missing"]["overrides"]
     assert desk.decide(draft["id"], "first-reviewer").status_code == 409
     text = "You can use Example Web again. Those who moved their funds need to do nothing. A summary follows today."

@@ -94,6 +94,23 @@ def test_a_translation_that_nobody_gets_is_refused_and_so_is_what_is_no_language
     assert desk.post("/v1/announcements", body | {"translations": {"de": {"text": "Hallo.", "colour": "red"}}}).status_code == 422
 
 
+def test_a_correction_speaks_the_languages_in_which_it_was_written_in_advance(desk: Desk) -> None:
+    unique = secrets.token_hex(4)
+    german = {"text": f"{GERMAN} ({unique})", "correction": f"Das war falsch: Ihr Guthaben ist sicher. ({unique})"}
+    told = {"language": "en", "translations": {"de": german}, "destinations": ["x", "telegram"]}
+    refused = desk.post("/v1/announcements", {"text": ENGLISH, "incident": {"name": "Half a correction"}} | told)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "translations.de.correction")
+    accepted = desk.announce(correction=f"This was wrong. ({unique})", **told)
+    desk.approve_by_both(accepted["id"])
+    desk.await_state(accepted["id"], "sent")
+    proposed = desk.post(f"/v1/announcements/{accepted['id']}/correction").json()
+    otherwise = next(r for r in proposed["renderings"] if r["destination"] == "telegram")
+    assert (otherwise["language"], otherwise["otherwise"]["parts"][0]["text"]) == ("de", f"[DRILL] {german['correction']}")
+    assert said(proposed)["x"]["text"] == f"[DRILL] This was wrong. ({unique})"
+    by_hand = desk.post(f"/v1/announcements/{accepted['id']}/correction", {"text": "It was Example Mobile."}).json()
+    assert {form["language"] for form in said(by_hand).values()} == {"en"}
+
+
 def test_a_translation_is_checked_like_the_text(desk: Desk) -> None:
     incident = {"name": f"Incident {secrets.token_hex(4)}", "own_domains": ["example.com"], "affected_domains": ["example.com"]}
     accepted = desk.announce(incident=incident, translations={"de": {"text": "Bitte nicht https://example.com öffnen."}})

@@ -16,7 +16,7 @@ from app.bootstrap.templates import load_templates
 from app.domain import wording
 from app.domain.announcement import Kind
 from app.domain.templates import catalogue
-from app.domain.templates.filling import SAMPLE_INCIDENT, SAMPLE_NOW, NotFilled, fill, sample
+from app.domain.templates.filling import SAMPLE_INCIDENT, SAMPLE_NOW, NotFilled, draft, fill, sample
 from app.domain.templates.template import Template, TemplateError, Type, Variable
 from app.domain.templates.values import Hour, Unfit, shown
 from app.domain.wording import Known
@@ -104,7 +104,28 @@ def test_a_value_tells_the_incident_a_domain_that_nobody_may_link() -> None:
     template = BUILT_IN["phishing-mail"]
     filled = fill(template, samples(template, copy="https://evil.example-login.net/x?y"), SAMPLE_INCIDENT, SAMPLE_NOW)
     assert filled.facts == {"affected_domains": ["evil.example-login.net"]}
-    assert "It leads to evil[.]example-login[.]net." in filled.text
+    assert "The link leads to evil[.]example-login[.]net." in filled.text
+
+
+@EACH
+def test_a_draft_of_nothing_is_gaps_that_all_block(template: Template) -> None:
+    """Follow-ups are drafted so: what nobody filled must never be signed."""
+    text = draft(template, {"window": "ever", "title": "x" * 999}, Known(), SAMPLE_NOW).text
+    asked = [f"[{v.asks.rstrip('.')}]" for v in template.variables if not v.default]
+    found = {f.excerpt for f in wording.check(text, Known(), template.kind) if f.rule == "placeholder"}
+    assert found == set(asked)
+    assert all(gap in text for gap in asked)
+
+
+def test_a_follow_up_is_drafted_from_what_is_known() -> None:
+    known = Known(affected_products=("Example Web",))
+    values = {"window": "2026-03-04T07:10:00+00:00 to 2026-03-04T13:05:00+00:00", "safe_since": "2026-03-04T13:05:00+00:00"}
+    drafted = draft(BUILT_IN["summary"], values, known, SAMPLE_NOW)
+    assert drafted.text.startswith(
+        "Summary: if you used Example Web between 07:10 and 13:05 UTC on 4 March 2026, please [What do those have"
+    )
+    assert drafted.answers.affected == "You were affected if you used Example Web between 07:10 and 13:05 UTC on 4 March 2026."
+    assert drafted.answers.if_affected == "", "an answer with a gap is none"
 
 
 HOSTILE = [

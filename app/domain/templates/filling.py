@@ -5,6 +5,7 @@ Every value is looked at in its place: whatever makes a link that was not meant 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -53,7 +54,7 @@ class Filled:
 
 def fill(template: Template, values: Mapping[str, str], known: Known, now: datetime) -> Filled:
     """Fills every gap from the values, the incident and the defaults. Raises `NotFilled` naming all that is wrong."""
-    hour = Hour(now, known.time_zone, template.kind in AFTERWARDS, template.language == "en")
+    hour = _hour(template, known, now)
     errors = [(name, f"is none of {', '.join(v.name for v in template.variables)}") for name in values if not template.variable(name)]
     given = {variable.name: values.get(variable.name) or _known(variable, known) for variable in template.variables}
     words: dict[str, str] = {}
@@ -72,6 +73,22 @@ def fill(template: Template, values: Mapping[str, str], known: Known, now: datet
     return Filled(_composed(template.text, words), answers, _facts(template, given, hour))
 
 
+def draft(template: Template, values: Mapping[str, str], known: Known, now: datetime) -> Filled:
+    """The same as far as values are known and fit: a gap says in square brackets what it asks, which the wording checks block.
+
+    Answers that need a gap are left out. Never raises.
+    """
+    hour = _hour(template, known, now)
+    words: dict[str, str] = {}
+    for variable in template.variables:
+        with contextlib.suppress(Unfit):
+            if value := values.get(variable.name) or _known(variable, known):
+                words[variable.name] = shown(variable, value, hour)
+    asked = {v.name: f"[{v.asks.rstrip('.')}]" for v in template.variables if v.name not in words}
+    answers = Answers(**{f.name: _composed([getattr(template.answers, f.name)], words) for f in fields(Answers)})
+    return Filled(_composed(template.text, asked | words), answers, {})
+
+
 def sample(template: Template) -> Filled:
     """The template with its samples, as the docs show it. Raises `NotFilled`."""
     return fill(template, {v.name: v.sample for v in template.variables}, SAMPLE_INCIDENT, SAMPLE_NOW)
@@ -80,6 +97,10 @@ def sample(template: Template) -> Filled:
 def outline(sentences: Iterable[str]) -> str:
     """The words with their gaps."""
     return _composed(sentences, {})
+
+
+def _hour(template: Template, known: Known, now: datetime) -> Hour:
+    return Hour(now, known.time_zone, template.kind in AFTERWARDS, template.language == "en")
 
 
 def _known(variable: Variable, known: Known) -> str:

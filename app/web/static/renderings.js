@@ -149,11 +149,14 @@ function unsure({ on_unknown: wish, resend_after: after }) {
 
 /** The words that wait for the day on which all of this turns out to be wrong. */
 export function correction(manifest) {
-  if (!manifest.correction) return null;
+  const others = (manifest.translations ?? []).filter((told) => told.correction);
+  if (!manifest.correction && !others.length) return null;
+  const said = (words, lang) => el("div.post", {}, el("p.said", { dir: "auto", lang }, shown(words, SLOT)));
   return el("section.renderings", { "aria-labelledby": "correction" },
     el("h2", { id: "correction" }, "Should it turn out to be wrong"),
     el("p.soft", {}, "Not sent now. It waits, and goes out as a reply to all of this only when two people have signed that too."),
-    el("article.card", {}, el("div.post", {}, el("p.said", { dir: "auto" }, shown(manifest.correction, SLOT)))));
+    el("article.card", {}, manifest.correction ? said(manifest.correction, manifest.language || null) : null,
+      others.map((told) => [el("p.soft", {}, `In ${language(told.language)}`), said(told.correction, told.language)])));
 }
 
 /** Signed fields that this page does not know: shown as they stand. */
@@ -165,7 +168,8 @@ function rest(object, known) {
 function textsOf(manifest) {
   const forms = manifest.destinations.flatMap(({ full, pointer }) => [full, pointer]).filter(Boolean);
   const posts = forms.flatMap(({ parts }) => parts.flatMap(({ text, title, standalone }) => [text, title ?? "", standalone ?? ""]));
-  return manifest.correction ? [...posts, manifest.correction] : posts;
+  const corrections = [manifest, ...(manifest.translations ?? [])].map((told) => told.correction).filter(Boolean);
+  return [...posts, ...corrections];
 }
 
 /** Every link of every rendering, and where it really leads. */
@@ -195,8 +199,8 @@ const LABELS = {
 const TIMES = ["not_before", "not_after", "banner_until", "created_at"];
 const SHOWN_ABOVE = ["destinations", "overrides", "answers", "incident", "translations"]; // an empty correction is told among the others
 
-/** A text in another language, with its answers; each destination that gets it shows it above. */
-function translated({ language: tag, text, answers, ...unknown }, plain) {
+/** A text in another language, with its answers; each destination that gets it shows it above, and its correction stands there too. */
+function translated({ language: tag, text, answers, correction, ...unknown }, plain) {
   const row = (label, value) => (value ? [el("dt", {}, `In ${language(tag)}: ${label}`), el("dd", { dir: "auto", lang: tag }, plain(value))] : []);
   const told = Object.entries(answers ?? {}).map(([key, value]) => row(ANSWERS[key] ?? key, value));
   return [row("the text", text), told, rest(unknown, [])];

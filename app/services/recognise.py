@@ -24,8 +24,8 @@ from app.store.publications import PUBLIC, PartRow, PostRow
 
 LONGEST = 25_000
 """Characters of what a reader asks about; nothing that is posted in public is longer."""
-PLACES = 500
-"""Of so many destinations that were to say the same it is looked up whether they did; one that did is enough."""
+PLACES = 100
+"""Of what was posted as asked so many are looked at; one whose row makes sense is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ async def _places(ctx: Context, tx: AsyncConnection, digest: str, wanted: Callab
         return []
     exact = {(entry.id, entry.role): entry for entry in entries}
     by_id = {entry.id: entry for entry in reversed(entries)}
-    rows = await publications.of_digest(tx, digest, list(by_id)[:PLACES])
+    rows = await publications.of_digest(tx, digest, by_id, PLACES)
     return [(row, exact.get((row.destination, Role(row.role))) or by_id[row.destination]) for row in rows]
 
 

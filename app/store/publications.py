@@ -59,10 +59,11 @@ async def newest(tx: AsyncConnection, limit: int, slug: str = "") -> list[PostRo
     return await many(tx, PostRow, query)
 
 
-async def of_digest(tx: AsyncConnection, digest: str, destinations: Collection[str]) -> list[PostRow]:
-    """The public posts of one manifest on these destinations."""
+async def of_digest(tx: AsyncConnection, digest: str, destinations: Collection[str], limit: int) -> list[PostRow]:
+    """The public posts of one manifest on these destinations, in its order."""
     roles, there = [role.value for role in PUBLIC], deliveries.c.destination.in_(destinations)
-    return await many(tx, PostRow, _posted().where(deliveries.c.digest == digest, deliveries.c.role.in_(roles), there))
+    query = _posted().where(deliveries.c.digest == digest, deliveries.c.role.in_(roles), there)
+    return await many(tx, PostRow, query.order_by(deliveries.c.position).limit(limit))
 
 
 async def at(tx: AsyncConnection, permalinks: Collection[str], digests: Collection[str]) -> list[PartRow]:

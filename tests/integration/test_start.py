@@ -59,6 +59,14 @@ def test_a_token_that_is_no_hash_stops_a_live_start(running: Stage, tmp_path: Pa
     assert not (tmp_path / "data").exists(), "found before anything is opened"
 
 
+def test_a_publishing_key_that_is_none_is_told_and_not_quoted(running: Stage, tmp_path: Path) -> None:
+    refused = start(running.house.environ, TOCSIN_PUBLISHING_KEY="secret-word", TOCSIN_DATA=str(tmp_path / "data"))
+    assert refused.returncode == 1
+    assert "TOCSIN_PUBLISHING_KEY is no unencrypted private key in PEM; make one with `openssl genpkey" in refused.stderr
+    assert "secret-word" not in refused.stderr
+    assert not (tmp_path / "data").exists(), "found before anything is opened"
+
+
 async def test_a_database_that_is_read_only_is_told(tmp_path: Path) -> None:
     path = tmp_path / "tocsin.sqlite"
     await migrate.upgrade(f"sqlite:///{path}", "drill")

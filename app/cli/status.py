@@ -55,7 +55,8 @@ def next_steps(shown: dict[str, Any]) -> list[str]:
     if shown["state"] == "awaiting_approval":
         count = missing["approvals"]
         steps.append(f"{count} signature{'s' * (count != 1)} missing. Reviewers: {one_line(', '.join(missing['reviewers']))}.")
-        steps.append(f"They have links by mail; or: tocsin approve {id_} --person THEM --key KEY")
+        closed = one_line(shown.get("pages_closed") or "")
+        steps.append(closed.replace(" ID ", f" {id_} ") or f"They have links by mail; or: tocsin approve {id_} --person THEM --key KEY")
     return steps
 
 

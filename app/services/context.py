@@ -74,6 +74,7 @@ class Context:
     read_roster: Callable[[], Roster]  # the roster in force
     post_mail: Callable[[str, str, str], Awaitable[None]] | None  # to, subject, text
     roster_problem: Callable[[], str] = str  # why its file could not be read since, or ""
+    works: bool = True  # whether a worker runs in this process, and its adapters hold their credentials
     enrolments: dict[str, Enrolment] = field(default_factory=dict, repr=False)  # by token; a restart forgets them
     wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
     runner: str = field(default_factory=lambda: new_id("wk", datetime.now(UTC)))  # this worker; one that was buried takes another

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.approval import Approval, ApprovalRefused, Decision, Quorum, Verified, quorum, verify
 from app.domain.manifest import Manifest, ManifestError, digest
 from app.domain.roster import PersonRole, Roster
+from app.services import own_name
 from app.services.context import Context
 from app.settings import Settings
 from app.store import announcements as store
@@ -54,6 +55,8 @@ def judge(raw: bytes, rows: Sequence[ApprovalRow], roster: Roster, settings: Set
             verified = verify(Approval.from_json(row.approval), roster, origin=settings.origin, rp_id=settings.rp_id)
         except ApprovalRefused:
             continue
+        if verified.key_kind == "passkey" and own_name.fallen(settings, manifest.incident):
+            continue  # perhaps somebody else showed the page on which it was given
         said = verified.statement
         if (said.digest, said.announcement, said.revision, said.environment) == about:
             standing.append((row, verified))

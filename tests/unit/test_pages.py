@@ -16,7 +16,22 @@ from app.web import pages
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&\u2028\u2029<!--"
 ASKED = {"environment": "live", "manifest": EVIL, "person": EVIL, "findings": [{"message": EVIL}], "passkeys": []}
 ENROL = {"environment": "live", "person": EVIL, "person_name": EVIL, "options": {"challenge": EVIL}}
+LOGIN = {"environment": "live", "challenge": EVIL, "person": EVIL, "rp_id": "localhost", "passkeys": []}
+LISTED = {"id": "an_1", "name": EVIL, "kind": "initial", "state": "sent", "revision": 1, "created_at": "2026-11-24T07:20:00.000000Z"}
+HOME: dict[str, Any] = {
+    "environment": "live",
+    "person_name": EVIL,
+    "ends_at": "2026-11-24T07:50:00.000000Z",
+    "csrf": EVIL,
+    "groups": [
+        {"heading": "Goes out", "empty": "", "items": [LISTED | {"standing": EVIL}]},
+        {"heading": "Over", "empty": "Nothing.", "items": []},
+    ],
+}
 NOTICE = {"active": True, "environment": "live", "incident": EVIL, "text": EVIL, "permalink": "https://x.example/1"}
+
+
+EVERY = ["approve", "enrol", "login", "home", "closed", "banner"]
 
 
 class _Reader(HTMLParser):
@@ -44,12 +59,14 @@ def _every_page(environment: str = "live") -> dict[str, str]:
     return {
         "approve": pages.approve_page(ASKED | {"environment": environment}),
         "enrol": pages.enrol_page(ENROL | {"environment": environment}),
+        "login": pages.login_page(LOGIN | {"environment": environment}),
+        "home": pages.home_page(HOME | {"environment": environment}),
         "closed": pages.link_closed_page(environment=environment, title=EVIL, detail=EVIL),
         "banner": pages.banner_page(NOTICE | {"environment": environment}),
     }
 
 
-@pytest.mark.parametrize("name", ["approve", "enrol", "closed", "banner"])
+@pytest.mark.parametrize("name", EVERY)
 def test_no_text_becomes_markup_and_nothing_is_inline(name: str) -> None:
     for tag, attributes in _Reader(_every_page()[name]).tags:
         assert tag not in {"img", "style", "iframe", "base", "form"}
@@ -72,7 +89,7 @@ def test_what_is_signed_stands_in_the_data_only() -> None:
     assert "SOMEBODY" not in outside
 
 
-@pytest.mark.parametrize("name", ["approve", "enrol", "closed", "banner"])
+@pytest.mark.parametrize("name", EVERY)
 def test_drill_is_marked_and_live_is_not(name: str) -> None:
     drill, live = _every_page("drill")[name], _every_page("live")[name]
     assert "<title>[DRILL] " in drill
@@ -86,7 +103,7 @@ def test_page_that_cannot_be_marked_is_not_made(environment: Any) -> None:
         pages.approve_page(ASKED | {"environment": environment})
 
 
-@pytest.mark.parametrize("name", ["approve", "enrol", "closed", "banner"])
+@pytest.mark.parametrize("name", EVERY)
 def test_every_file_that_a_page_names_is_served_with_that_integrity(name: str) -> None:
     named = [
         (str(attributes.get("src") or attributes.get("href")), attributes.get("integrity"))
@@ -100,14 +117,15 @@ def test_every_file_that_a_page_names_is_served_with_that_integrity(name: str) -
         assert integrity in {None, file.integrity}
 
 
-def test_modules_preload_all_that_they_import() -> None:
+@pytest.mark.parametrize("page", ["approve", "enrol", "login", "home"])
+def test_modules_preload_all_that_they_import(page: str) -> None:
     preloaded = {
         str(attributes["href"]).rsplit("/", 1)[1]
-        for tag, attributes in _Reader(_every_page()["approve"]).tags
+        for tag, attributes in _Reader(_every_page()[page]).tags
         if attributes.get("rel") == "modulepreload"
     }
     imported = set()
-    for name in {"approve.js", *preloaded}:
+    for name in {f"{page}.js", *preloaded}:
         imported |= set(re.findall(r'from "\./([a-z]+\.js)"', pages.static_file(name).content.decode()))
     assert imported == preloaded
 

@@ -30,6 +30,7 @@ from app.settings import Settings
 from app.store import migrate
 from app.store.database import Database
 from app.store.lock import only_one
+from app.workflows import attended
 from app.workflows.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -87,6 +88,8 @@ async def open_house(settings: Settings, part: Part = Part.WHOLE) -> AsyncIterat
             worker = Worker(ctx)
             stack.push_async_callback(_stop, asyncio.create_task(worker.run()))
             stack.push_async_callback(worker.stop)
+        else:
+            stack.push_async_callback(_stop, asyncio.create_task(attended.mind(ctx)))
         yield House(ctx, tokens)
 
 

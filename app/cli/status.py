@@ -55,8 +55,9 @@ def next_steps(shown: dict[str, Any]) -> list[str]:
     if shown["state"] == "awaiting_approval":
         count = missing["approvals"]
         steps.append(f"{count} signature{'s' * (count != 1)} missing. Reviewers: {one_line(', '.join(missing['reviewers']))}.")
-        closed = one_line(shown.get("pages_closed") or "")
-        steps.append(closed.replace(" ID ", f" {id_} ") or f"They have links by mail; or: tocsin approve {id_} --person THEM --key KEY")
+        steps.append(
+            one_line(shown.get("pages_closed") or "") or f"They have links by mail; or: tocsin approve {id_} --person THEM --key KEY"
+        )
     return steps
 
 

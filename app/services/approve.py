@@ -53,7 +53,7 @@ async def _decided(ctx: Context, tx: AsyncConnection, announcement_id: str, appr
     row = await existing(tx, announcement_id, lock=True)
     verified = _verified(ctx, row, approval)
     before = await judged(ctx, tx, row.digest)
-    if verified.key_kind == "passkey" and (why := own_name.why_no_page(ctx.settings, before.manifest.incident)):
+    if verified.key_kind == "passkey" and (why := await own_name.why_no_page(ctx, tx, before.manifest, row.incident)):
         raise Refused(409, "No passkey signs for this incident.", why)
     repeated = any(v.person == verified.person and v.decision is verified.decision for _, v in before.standing)
     if not repeated:

@@ -140,6 +140,8 @@ async def may_exclude(ctx: Context, tx: AsyncConnection, token: str, destination
     if link.row.expires_at <= ctx.now or ctx.read_roster().person(link.row.person) is None:
         raise Refused(403, "This link is over.", "Ask for a new one, or do it by `tocsin exclude`.")
     manifest = Manifest.parse((await store.manifest_text(tx, link.row.digest)).encode())
+    if why := await own_name.why_no_page(ctx, tx, manifest, link.announcement.incident):
+        raise Refused(409, "By this link nothing is left out.", f"{why.partition('. ')[0]}. Do it by `tocsin exclude`.")
     if destination not in {planned.id for planned in manifest.destinations}:
         raise Refused(404, f"This announcement does not go to “{destination}”.", "By a link only its own accounts can be left out.")
     return link.row.person
@@ -164,7 +166,7 @@ async def request_for(ctx: Context, tx: AsyncConnection, announcement: Announcem
         "findings": findings.as_json(manifest),
         "approvals": views.approvals(found),
         "missing": found.quorum.missing,
-        "pages_closed": own_name.why_no_page(ctx.settings, manifest.incident),
+        "pages_closed": await own_name.why_no_page(ctx, tx, manifest, announcement.incident),
         "rp_id": ctx.settings.rp_id,
         "passkeys": passkeys,
         "ssh_keys": [key.fingerprint for key in person.ssh_keys] if person else [],

@@ -7,11 +7,16 @@ of its pages counts, since somebody else may have shown the page. What is left n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from app.domain.incident import Facts
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.manifest import Manifest
 from app.domain.wording.names import bare_host, canonical, registrable, within
+from app.services.context import Context
 from app.settings import Settings, words
+from app.store import announcements as store
 
 
 def warning(settings: Settings) -> str:
@@ -27,20 +32,24 @@ def warning(settings: Settings) -> str:
     )
 
 
-def fallen(settings: Settings, incident: Facts) -> str:
-    """The affected domain in which the public URL's host lies, or ""."""
+def fallen(settings: Settings, affected: Iterable[str]) -> str:
+    """The one of the affected domains in which the public URL's host lies, or ""."""
     host = _host(settings)
-    return next((domain for domain in incident.affected_domains if within(host, canonical(domain))), "")
+    return next((domain for domain in affected if within(host, canonical(domain))), "")
 
 
-def why_no_page(settings: Settings, incident: Facts) -> str:
-    """Why no page of ours signs for this incident, and how to sign all the same; "" where pages do."""
-    domain = fallen(settings, incident)
+async def why_no_page(ctx: Context, tx: AsyncConnection, manifest: Manifest, incident: str) -> str:
+    """Why no page of ours signs this, and how to sign all the same; "" where pages do.
+
+    What counts is what the manifest says, and what its incident says by now: the domain may have been named since.
+    """
+    row = await store.incident(tx, incident)
+    domain = fallen(ctx.settings, (*manifest.incident.affected_domains, *(row.facts["affected_domains"] if row else ())))
     if not domain:
         return ""
     return (
         f"Tocsin's own address lies inside {domain}, which is affected: somebody else may answer there. No page signs for this incident. "
-        "Sign with an SSH key, by Tocsin's IP address or through a tunnel: tocsin approve ID --person YOU --key KEY"
+        f"Sign with an SSH key, by Tocsin's IP address or through a tunnel: tocsin approve {manifest.announcement} --person YOU --key KEY"
     )
 
 

@@ -55,7 +55,7 @@ def judge(raw: bytes, rows: Sequence[ApprovalRow], roster: Roster, settings: Set
             verified = verify(Approval.from_json(row.approval), roster, origin=settings.origin, rp_id=settings.rp_id)
         except ApprovalRefused:
             continue
-        if verified.key_kind == "passkey" and own_name.fallen(settings, manifest.incident):
+        if verified.key_kind == "passkey" and own_name.fallen(settings, manifest.incident.affected_domains):
             continue  # perhaps somebody else showed the page on which it was given
         said = verified.statement
         if (said.digest, said.announcement, said.revision, said.environment) == about:

@@ -65,7 +65,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
                 "reviewers": [person.id for person in ctx.read_roster().reviewers],
                 "overrides": sorted({block.rule for block in findings.unanswered(manifest)}),
             },
-            "pages_closed": own_name.why_no_page(ctx.settings, manifest.incident) or None,
+            "pages_closed": await own_name.why_no_page(ctx, tx, manifest, row.incident) or None,
             "broken_destinations": broken,
             "held": held,
             "deliveries": [_delivery(ctx, d, tried.get(d.id, []), row.approved_at) for d in sent],

@@ -66,6 +66,20 @@ def test_a_passkey_signs_nothing_for_it_and_two_ssh_keys_do(desk: Desk) -> None:
     desk.await_state(accepted["id"], "sent")
 
 
+def test_a_link_that_was_mailed_before_leaves_nothing_out_any_more(desk: Desk) -> None:
+    """The domain is named as affected by a later announcement of the same incident: lists of facts grow."""
+    name = "Website down"
+    accepted = desk.announce(incident={"name": name}, destinations=["telegram"])
+    link = play.await_links(desk.stage, accepted["digest"], lambda _text: None)["first-reviewer"]
+    assert desk.http.get(f"{link}/request").json()["usable"]
+    desk.announce(incident={"name": name, "affected_domains": ["localhost"]}, destinations=["team"])
+    why = {"destination": "telegram", "why": "I hold the domain."}
+    later = desk.http.get(f"{link}/request").json()
+    assert (later["usable"], "lies inside localhost" in later["why_not"]) == (False, True)
+    refused = desk.post(f"{link}/exclude", why, Origin=desk.stage.house.url)
+    assert (refused.status_code, refused.json()["title"]) == (409, "By this link nothing is left out.")
+
+
 def test_the_quiet_day_tells_of_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     """At a start, and by `tocsin check`; and over HTTPS the login's cookies are of the kind that no other host can set."""
     with stage(tmp_path_factory.mktemp("own"), environ=domain.ENVIRON) as started:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from app.rehearsal.house import RehearsalHouse, furnish
 from app.rehearsal.play import Stage
 from app.settings import Settings
 from tests.integration.test_main_job import quiet
-from tests.integration.test_postgres import beside
+from tests.integration.test_postgres import beside, until
 from tests.support.cluster import demanded, fresh_database
 from tests.support.desk import Desk
 
@@ -97,3 +97,16 @@ def test_live_each_refuses_to_start_with_what_is_the_others_and_names_it(apart: 
 def test_on_sqlite_there_is_nothing_to_separate(apart: Stage) -> None:
     alone = {name: value for name, value in apart.house.environ.items() if name in OWN and name != "TOCSIN_DATABASE_URL"}
     assert "`tocsin serve --no-worker` needs TOCSIN_DATABASE_URL (Postgres)" in start(alone, "serve", "--no-worker")
+
+
+def test_a_web_process_that_is_alone_says_so_until_a_worker_comes(apart: Stage, tmp_path: Path) -> None:
+    with fresh_database(demanded()) as database:
+        house = furnish(tmp_path, apart.stand_ins)
+        house.environ["TOCSIN_DATABASE_URL"] = database
+        log = tmp_path / "server.log"
+        with play.serving(web_only(house), "--no-worker") as web:
+            until(lambda: "no-worker" in log.read_text(), 30)
+            assert "Start `tocsin worker`" in log.read_text()
+            alone = Stage(house, apart.stand_ins, [web])
+            with closing(alone.http), beside(alone, tmp_path):
+                until(lambda: "worker-there" in log.read_text(), 60)

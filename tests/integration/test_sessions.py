@@ -231,3 +231,25 @@ def test_words_of_others_are_only_words_on_the_list(desk: Desk, visitor: Visitor
     page = visitor.http.get("/").text
     assert "<img" not in page
     assert "&lt;img src=x onerror=alert(1)&gt;&#34;&#39;&amp;" in page
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "status"),
+    [
+        ("person", "nobody-here", 303),
+        ("person", OTHER, 303),  # whose passkey it is not
+        ("credential_id", "AAAA", 303),
+        ("opened_at", "2099-01-01T00:00:00.000000Z", 303),
+        ("opened_at", "2020-01-01T00:00:00.000000Z", 303),
+        ("seen_at", "2020-01-01T00:00:00.000000Z", 303),
+        ("opened_at", "whenever", 409),
+        ("token_hash", "0" * 64, 303),
+    ],
+)
+def test_a_changed_row_opens_nothing(desk: Desk, visitor: Visitor, column: str, value: str, status: int) -> None:
+    visitor.log_in()
+    hashed = hashlib.sha256(visitor.http.cookies["tocsin-session"].encode()).hexdigest()
+    rows(desk, f"UPDATE sessions SET {column} = ? WHERE token_hash = ?", value, hashed)
+    assert visitor.http.get("/").status_code == status
+    rows(desk, "DELETE FROM sessions WHERE token_hash IN (?, ?)", hashed, value)
+    assert desk.http.get("/readyz").status_code == 200

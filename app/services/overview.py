@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.announcement import AnnouncementState
+from app.domain.roster import PersonRole
 from app.services.context import Context
 from app.services.sessions import Session
 from app.services.verification import NotApproved, judged
@@ -51,6 +52,7 @@ async def _told(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, session
     except NotApproved:
         return told | {"name": "What is stored was changed", "yours": False, "standing": "Do not sign it. Submit it anew."}
     decided = any(verified.person.id == session.person.id for _, verified in found.standing)
-    asked = row.state == AnnouncementState.AWAITING_APPROVAL.value and session.person.counts
+    counts = PersonRole.REVIEWER in session.person.roles or session.person.id == found.manifest.author
+    asked = row.state == AnnouncementState.AWAITING_APPROVAL.value and counts
     standing = f"{found.quorum.missing} more needed" if row.state == AnnouncementState.AWAITING_APPROVAL.value else ""
     return told | {"name": found.manifest.incident.name, "yours": asked and not decided, "standing": standing}

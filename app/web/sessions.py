@@ -156,7 +156,7 @@ def _object(raw: bytes) -> dict[str, Any]:
 
 
 def _named(settings: Settings, name: str) -> str:
-    """Over HTTPS a cookie that no other host and no plain connection can set. Over HTTP, on localhost, browsers keep no such name."""
+    """Over HTTPS a cookie that no other host and no plain connection can set. Over HTTP, on localhost, not every browser would keep it."""
     return f"__Host-{name}" if settings.origin.startswith("https://") else name
 
 

@@ -17,7 +17,10 @@ import pytest
 from app.rehearsal import play
 from app.rehearsal.house import RehearsalHouse, furnish
 from app.rehearsal.play import Stage
+from app.services import check
+from app.services.context import Refused
 from app.settings import Settings
+from tests.faults.scripted import Scripted, furnished
 from tests.integration.test_main_job import quiet
 from tests.integration.test_postgres import beside, until
 from tests.support.cluster import demanded, fresh_database
@@ -110,3 +113,11 @@ def test_a_web_process_that_is_alone_says_so_until_a_worker_comes(apart: Stage, 
             alone = Stage(house, apart.stand_ins, [web])
             with closing(alone.http), beside(alone, tmp_path):
                 until(lambda: "worker-there" in log.read_text(), 60)
+
+
+async def test_who_asks_for_a_check_that_no_worker_does_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = await furnished(tmp_path, Scripted())
+    monkeypatch.setattr(check, "BY_A_WORKER", 1)
+    with pytest.raises(Refused, match="No worker has checked the destinations"):
+        await check.now(replace(alone.ctx, works=False))
+    await alone.close()

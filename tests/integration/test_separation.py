@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.rehearsal import play
@@ -95,6 +96,17 @@ def test_live_each_refuses_to_start_with_what_is_the_others_and_names_it(apart: 
         assert f"{name} is set, and a web process without a worker posts and mails nothing" in told
     told = start(whole | {"TOCSIN_API_TOKENS": f"desk:sha256:{'0' * 64}:read:2099-12-31"}, "worker")
     assert "TOCSIN_API_TOKENS is set, and a worker answers no caller" in told
+
+
+def test_live_the_web_process_starts_with_what_is_its_own(apart: Stage, tmp_path: Path) -> None:
+    with fresh_database(demanded()) as database:
+        house = web_only(furnish(tmp_path, apart.stand_ins))
+        own = {"TOCSIN_API_TOKENS": f"desk:sha256:{'0' * 64}:read:2099-12-31", "TOCSIN_DATABASE_URL": database}
+        house.environ.update(own, TOCSIN_ENVIRONMENT="live")
+        with play.serving(house, "--no-worker"):
+            page = httpx.get(f"{house.url}/login", trust_env=False).text
+    assert "<strong>LIVE</strong>" in page
+    assert '"part": "web"' in (tmp_path / "server.log").read_text()
 
 
 def test_on_sqlite_there_is_nothing_to_separate(apart: Stage) -> None:

@@ -26,9 +26,9 @@ _OVER = (AnnouncementState.SENT, AnnouncementState.CANCELLED, AnnouncementState.
 async def overview(ctx: Context, session: Session) -> dict[str, Any]:
     """The groups with their announcements, and what the page needs besides."""
     async with ctx.database.read() as tx:
-        waiting = [await _told(ctx, tx, row, session) for row in await store.in_states(tx, _WAITING, MOST)]
-        going_out = [await _told(ctx, tx, row, session) for row in await store.in_states(tx, _GOING_OUT, MOST)]
-        over = [await _told(ctx, tx, row, session) for row in await store.in_states(tx, _OVER, MOST)]
+        waiting = [await _waiting(ctx, tx, row, session) for row in await store.in_states(tx, _WAITING, MOST)]
+        going_out = [await _listed(tx, row) for row in await store.in_states(tx, _GOING_OUT, MOST)]
+        over = [await _listed(tx, row) for row in await store.in_states(tx, _OVER, MOST)]
     groups = [
         ("Waits for your signature", "Nothing waits for you.", [item for item in waiting if item["yours"]]),
         ("Waits for others", "", [item for item in waiting if not item["yours"]]),
@@ -44,15 +44,23 @@ async def overview(ctx: Context, session: Session) -> dict[str, Any]:
     }
 
 
-async def _told(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, session: Session) -> dict[str, Any]:
-    """One announcement, in the words that are signed; of one whose stored bytes were changed no word is shown."""
-    told: dict[str, Any] = {"id": row.id, "kind": row.kind, "state": row.state, "revision": row.revision, "created_at": iso(row.created_at)}
+async def _listed(tx: AsyncConnection, row: AnnouncementRow) -> dict[str, Any]:
+    """One announcement as a row tells of it; the page behind it shows what is signed."""
+    incident = await store.incident(tx, row.incident)
+    told = {"id": row.id, "kind": row.kind, "state": row.state, "revision": row.revision, "created_at": iso(row.created_at)}
+    return told | {"name": incident.name if incident else "", "standing": ""}
+
+
+async def _waiting(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, session: Session) -> dict[str, Any]:
+    """The same of one that waits, by what is signed: of one whose stored bytes were changed no word is shown."""
+    told = await _listed(tx, row) | {"yours": False}
     try:
         found = await judged(ctx, tx, row.digest)
     except NotApproved:
-        return told | {"name": "What is stored was changed", "yours": False, "standing": "Do not sign it. Submit it anew."}
-    decided = any(verified.person.id == session.person.id for _, verified in found.standing)
+        return told | {"name": "What is stored was changed", "standing": "Do not sign it. Submit it anew."}
+    told["name"] = found.manifest.incident.name
+    if row.state != AnnouncementState.AWAITING_APPROVAL.value:
+        return told
     counts = PersonRole.REVIEWER in session.person.roles or session.person.id == found.manifest.author
-    asked = row.state == AnnouncementState.AWAITING_APPROVAL.value and counts
-    standing = f"{found.quorum.missing} more needed" if row.state == AnnouncementState.AWAITING_APPROVAL.value else ""
-    return told | {"name": found.manifest.incident.name, "yours": asked and not decided, "standing": standing}
+    decided = any(verified.person.id == session.person.id for _, verified in found.standing)
+    return told | {"yours": counts and not decided, "standing": f"{found.quorum.missing} more needed"}

@@ -253,3 +253,15 @@ def test_a_changed_row_opens_nothing(desk: Desk, visitor: Visitor, column: str, 
     assert visitor.http.get("/").status_code == status
     rows(desk, "DELETE FROM sessions WHERE token_hash IN (?, ?)", hashed, value)
     assert desk.http.get("/readyz").status_code == 200
+
+
+def test_of_a_changed_manifest_no_word_is_listed_as_waiting(desk: Desk, visitor: Visitor) -> None:
+    accepted = desk.announce(destinations=["team"])
+    visitor.log_in()
+    stored = rows(desk, "SELECT manifest FROM revisions WHERE digest = ?", accepted["digest"])[0][0]
+    rows(desk, "UPDATE revisions SET manifest = ? WHERE digest = ?", stored.replace("funds", "coins"), accepted["digest"])
+    page = visitor.http.get("/")
+    assert page.status_code == 200
+    assert "What is stored was changed" in items(page.text, "Waits for others")
+    assert accepted["incident"]["name"] not in page.text
+    rows(desk, "UPDATE revisions SET manifest = ? WHERE digest = ?", stored, accepted["digest"])

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.announcement import AnnouncementState
-from app.domain.roster import PersonRole
 from app.services.context import Context
 from app.services.sessions import Session
-from app.services.verification import NotApproved, judged
+from app.services.verification import signatures
 from app.store import announcements as store
+from app.store import approvals
 from app.store.announcements import AnnouncementRow
 from app.store.tables import iso
 
@@ -45,22 +45,16 @@ async def overview(ctx: Context, session: Session) -> dict[str, Any]:
 
 
 async def _listed(tx: AsyncConnection, row: AnnouncementRow) -> dict[str, Any]:
-    """One announcement as a row tells of it; the page behind it shows what is signed."""
+    """One announcement as its rows tell of it. The page behind it shows what is signed; to read that here, for all, takes seconds."""
     incident = await store.incident(tx, row.incident)
     told = {"id": row.id, "kind": row.kind, "state": row.state, "revision": row.revision, "created_at": iso(row.created_at)}
     return told | {"name": incident.name if incident else "", "standing": ""}
 
 
 async def _waiting(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, session: Session) -> dict[str, Any]:
-    """The same of one that waits, by what is signed: of one whose stored bytes were changed no word is shown."""
-    told = await _listed(tx, row) | {"yours": False}
-    try:
-        found = await judged(ctx, tx, row.digest)
-    except NotApproved:
-        return told | {"name": "What is stored was changed", "standing": "Do not sign it. Submit it anew."}
-    told["name"] = found.manifest.incident.name
-    if row.state != AnnouncementState.AWAITING_APPROVAL.value:
-        return told
-    counts = PersonRole.REVIEWER in session.person.roles or session.person.id == found.manifest.author
-    decided = any(verified.person.id == session.person.id for _, verified in found.standing)
-    return told | {"yours": counts and not decided, "standing": f"{found.quorum.missing} more needed"}
+    """The same of one that waits, and whether it waits for this person: whose signature can count, and is not there."""
+    signed = signatures(row.digest, await approvals.of_digest(tx, row.digest), ctx.read_roster(), ctx.settings)
+    people = {verified.person.id for _, verified in signed}
+    asked = row.state == AnnouncementState.AWAITING_APPROVAL.value and session.person.counts
+    standing = f"signed by {len(people)}" if people else ""
+    return await _listed(tx, row) | {"yours": asked and session.person.id not in people, "standing": standing}

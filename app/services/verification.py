@@ -6,7 +6,7 @@ roster outside the database, and only what the signatures cover is given back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -48,19 +48,26 @@ class Judged:
 def judge(raw: bytes, rows: Sequence[ApprovalRow], roster: Roster, settings: Settings) -> Judged:
     """Parses the manifest and counts the approvals that verify over its digest. Raises `ManifestError`."""
     manifest, fingerprint = Manifest.parse(raw), digest(raw)
-    about = (fingerprint, manifest.announcement, manifest.revision, manifest.environment)
-    standing: list[tuple[ApprovalRow, Verified]] = []
+    about = (manifest.announcement, manifest.revision, manifest.environment)
+    pages_closed = own_name.fallen(settings, manifest.incident.affected_domains)  # perhaps somebody else showed the page of a passkey
+    standing = tuple(
+        (row, verified)
+        for row, verified in signatures(fingerprint, rows, roster, settings)
+        if (verified.statement.announcement, verified.statement.revision, verified.statement.environment) == about
+        and not (pages_closed and verified.key_kind == "passkey")
+    )
+    return Judged(manifest, fingerprint, standing, count(manifest, fingerprint, [v for _, v in standing], roster))
+
+
+def signatures(fingerprint: str, rows: Sequence[ApprovalRow], roster: Roster, settings: Settings) -> Iterator[tuple[ApprovalRow, Verified]]:
+    """Those of the rows that verify and are over that digest; whether the manifest agrees is for `judge` to say."""
     for row in rows:
         try:
             verified = verify(Approval.from_json(row.approval), roster, origin=settings.origin, rp_id=settings.rp_id)
         except ApprovalRefused:
             continue
-        if verified.key_kind == "passkey" and own_name.fallen(settings, manifest.incident.affected_domains):
-            continue  # perhaps somebody else showed the page on which it was given
-        said = verified.statement
-        if (said.digest, said.announcement, said.revision, said.environment) == about:
-            standing.append((row, verified))
-    return Judged(manifest, fingerprint, tuple(standing), count(manifest, fingerprint, [v for _, v in standing], roster))
+        if verified.statement.digest == fingerprint:
+            yield row, verified
 
 
 def count(manifest: Manifest, fingerprint: str, standing: Sequence[Verified], roster: Roster) -> Quorum:

@@ -255,13 +255,11 @@ def test_a_changed_row_opens_nothing(desk: Desk, visitor: Visitor, column: str, 
     assert desk.http.get("/readyz").status_code == 200
 
 
-def test_of_a_changed_manifest_no_word_is_listed_as_waiting(desk: Desk, visitor: Visitor) -> None:
+def test_a_forged_approval_hides_nothing_that_waits(desk: Desk, visitor: Visitor) -> None:
     accepted = desk.announce(destinations=["team"])
+    forged = desk.signed(desk.statement(accepted["id"], PERSON), OTHER)
+    columns = "announcement, digest, person, decision, key_kind, approval, at"
+    values = (accepted["id"], accepted["digest"], PERSON, "approve", "ssh", forged, "2026-11-24T07:20:00.000000Z")
+    rows(desk, f"INSERT INTO approvals ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", *values)
     visitor.log_in()
-    stored = rows(desk, "SELECT manifest FROM revisions WHERE digest = ?", accepted["digest"])[0][0]
-    rows(desk, "UPDATE revisions SET manifest = ? WHERE digest = ?", stored.replace("funds", "coins"), accepted["digest"])
-    page = visitor.http.get("/")
-    assert page.status_code == 200
-    assert "What is stored was changed" in items(page.text, "Waits for others")
-    assert accepted["incident"]["name"] not in page.text
-    rows(desk, "UPDATE revisions SET manifest = ? WHERE digest = ?", stored, accepted["digest"])
+    assert accepted["incident"]["name"] in items(visitor.http.get("/").text, "Waits for your signature")

@@ -145,6 +145,7 @@ class Field:
     secret: bool = False
     required: bool = True
     default: str = ""
+    blank: str = "none"  # in place of a secret where a process holds none: of the form that the adapter wants, opening nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class TelegramAdapter:
     platform: ClassVar[str] = "telegram"
     fields: ClassVar[tuple[Field, ...]] = (
         Field("chat", "@channel of a public channel, else the number of the chat"),
-        Field("token", "the bot's token, as BotFather gives it", secret=True),
+        Field("token", "the bot's token, as BotFather gives it", secret=True, blank="0:none"),
         Field("pin", "true to pin each post", required=False, default="false"),
     )
 

@@ -1,4 +1,4 @@
-"""The ASGI application and the process that serves it: API, pages, broadcasts and the clock together; and a worker without the first two.
+"""The ASGI application and the processes that run it: API, pages, broadcasts and the clock together; or, apart, web process and worker.
 
 One process is one process: Granian is embedded, since its usual main process would leave a worker alive and posting when killed.
 """
@@ -19,13 +19,15 @@ from app.api import announcements, checks, destinations, incidents, problems, ro
 from app.api.bodies import Bodies
 from app.api.gate import Gate
 from app.api.tokens import Tokens, today
-from app.bootstrap.configuration import ConfigurationError
 from app.bootstrap.house import House, open_house
+from app.bootstrap.parts import Part
+from app.services import own_name
 from app.services.banner import Shown
 from app.services.context import Context
 from app.services.published import Published
+from app.services.sessions import Door
 from app.settings import Settings
-from app.web import public, routes
+from app.web import public, routes, sessions
 
 log = structlog.get_logger(__name__)
 
@@ -36,9 +38,10 @@ SOON = timedelta(days=14)
 def application(ctx: Context, tokens: Tokens) -> FastAPI:
     """The application over an open house."""
     app = FastAPI(title="Tocsin", version="1", description=__doc__, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
-    app.state.ctx, app.state.tokens, app.state.banner, app.state.published = ctx, tokens, Shown(), Published()
+    app.state.ctx, app.state.tokens = ctx, tokens
+    app.state.banner, app.state.published, app.state.door = Shown(), Published(), Door()
     problems.install(app)
-    for part in (announcements, checks, incidents, destinations, roster, templates, routes, public):
+    for part in (announcements, checks, incidents, destinations, roster, templates, routes, public, sessions):
         app.include_router(part.router)
 
     app.add_middleware(Bodies)
@@ -60,19 +63,15 @@ def application(ctx: Context, tokens: Tokens) -> FastAPI:
     return app
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, part: Part = Part.WHOLE) -> None:
     """Serves until SIGTERM or SIGINT, then lets what is under way finish. Raises `ConfigurationError` before anything is opened."""
-    async with open_house(settings) as house:
+    async with open_house(settings, part) as house:
         await _serve(house)
 
 
 async def work(settings: Settings) -> None:
     """Carries broadcasts until SIGTERM or SIGINT, beside others on the same Postgres database. Raises `ConfigurationError`."""
-    if not settings.database_url.get_secret_value():
-        raise ConfigurationError(
-            ["`tocsin worker` needs TOCSIN_DATABASE_URL (Postgres): on SQLite `tocsin serve` does all the work itself."]
-        )
-    async with open_house(settings) as house:
+    async with open_house(settings, Part.WORKER) as house:
         log.info("working", environment=settings.environment.value, destinations=len(house.ctx.destinations), worker=house.ctx.runner)
         await _stopping().wait()
 
@@ -101,6 +100,8 @@ async def _serve(house: House) -> None:
     _claim(settings.host, settings.port)
     for token in house.tokens.ending(today() + SOON):
         log.warning("machine-token-ends", name=token.name, last_day=f"{token.last_day}")
+    if warning := own_name.warning(settings):
+        log.warning("own-domain", problem=warning)
     app = application(house.ctx, house.tokens)
     server = Server(
         app,
@@ -113,7 +114,9 @@ async def _serve(house: House) -> None:
         log_enabled=False,
     )
     serving = asyncio.ensure_future(server.serve())
-    log.info("serving", url=settings.public_url, environment=settings.environment.value, destinations=len(house.ctx.destinations))
+    part = Part.WHOLE if house.ctx.works else Part.WEB
+    told = {"environment": settings.environment.value, "destinations": len(house.ctx.destinations), "part": part.value}
+    log.info("serving", url=settings.public_url, **told)
     waiting = asyncio.ensure_future(stopping.wait())
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

@@ -45,7 +45,7 @@ class DiscordWebhookAdapter:
     fields: ClassVar[tuple[Field, ...]] = (
         Field("guild", "id of the server"),
         Field("channel", "id of the channel that the webhook posts to"),
-        Field("url", "the webhook's URL, as Discord gives it to copy", secret=True),
+        Field("url", "the webhook's URL, as Discord gives it to copy", secret=True, blank="https://discord.com/api/webhooks/1/none"),
     )
 
     __slots__ = ("_account", "_channel", "_gone", "_guild", "_id", "_path", "_web", "_wire", "limits")  # there may be ten thousand

@@ -1,6 +1,7 @@
 """`destinations.toml`: which accounts there are. Every mistake in it is named at once, with the destination and what to write.
 
-Secrets are never in the file: they come from `TOCSIN_<ID>_<FIELD>`, or from the file that `TOCSIN_<ID>_<FIELD>_FILE` names.
+Secrets are never in the file: they come from `TOCSIN_<ID>_<FIELD>`, or from the file that `TOCSIN_<ID>_<FIELD>_FILE` names. A process that
+posts nothing makes its adapters without them: they render and know their own permalinks, and open no account.
 """
 
 from __future__ import annotations
@@ -67,13 +68,13 @@ def public_entries(path: Path) -> list[dict[str, Any]]:
 
 
 def open_destinations(
-    entries: Sequence[Mapping[str, Any]], settings: Settings, environ: Mapping[str, str] = os.environ
+    entries: Sequence[Mapping[str, Any]], settings: Settings, environ: Mapping[str, str] = os.environ, *, credentials: bool = True
 ) -> dict[str, Destination]:
-    """The destinations of these entries, with their secrets. Raises `ConfigurationError`."""
+    """The destinations of these entries; without `credentials` no secret is looked at. Raises `ConfigurationError`."""
     problems: list[str] = []
     found: dict[str, Destination] = {}
     for entry in entries:
-        one = _Entry(entry, settings, environ).read(problems)
+        one = _Entry(entry, settings, environ, credentials).read(problems)
         if one and one.id in found:
             problems.append(f"Destination {one.id} stands twice; ids are unique.")
         elif one:
@@ -82,6 +83,11 @@ def open_destinations(
     if problems:
         raise ConfigurationError(problems)
     return found
+
+
+def secret_variable(destination: str, name: str) -> str:
+    """The variable of a destination's secret."""
+    return f"TOCSIN_{destination}_{name}".upper().replace("-", "_")
 
 
 def _primaries(found: Mapping[str, Destination]) -> list[str]:
@@ -98,8 +104,8 @@ def _primaries(found: Mapping[str, Destination]) -> list[str]:
 class _Entry:
     """One `[[destination]]` on its way to a destination."""
 
-    def __init__(self, entry: Mapping[str, Any], settings: Settings, environ: Mapping[str, str]) -> None:
-        self.entry, self.settings, self.environ = entry, settings, environ
+    def __init__(self, entry: Mapping[str, Any], settings: Settings, environ: Mapping[str, str], credentials: bool) -> None:
+        self.entry, self.settings, self.environ, self.credentials = entry, settings, environ, credentials
         self.id = str(entry.get("id", ""))
 
     def read(self, problems: list[str]) -> Destination | None:
@@ -151,9 +157,9 @@ class _Entry:
         secrets: dict[str, SecretStr] = {}
         for name, field in declared.items():
             if field.secret:
-                value = self._secret(name, field.required, problems)
+                value = self._secret(name, field.required, problems) if self.credentials else field.blank
                 if name in self.entry:
-                    problems.append(f"Destination {self.id}: `{name}` is a secret; put it into {self._variable(name)}.")
+                    problems.append(f"Destination {self.id}: `{name}` is a secret; put it into {secret_variable(self.id, name)}.")
                 secrets[name] = SecretStr(value)
             else:
                 fields[name] = _plain(self.entry.get(name, field.default))
@@ -173,7 +179,7 @@ class _Entry:
         return config
 
     def _secret(self, name: str, required: bool, problems: list[str]) -> str:
-        variable = self._variable(name)
+        variable = secret_variable(self.id, name)
         if variable in self.environ:
             return self.environ[variable]
         if f"{variable}_FILE" in self.environ:
@@ -181,9 +187,6 @@ class _Entry:
         if required:
             problems.append(f"Destination {self.id}: the secret {variable} (or {variable}_FILE) is missing.")
         return ""
-
-    def _variable(self, name: str) -> str:
-        return f"TOCSIN_{self.id}_{name}".upper().replace("-", "_")
 
     def _role(self, problems: list[str]) -> Role:
         try:

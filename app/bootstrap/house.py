@@ -1,7 +1,8 @@
 """Wires the house: settings, database, roster, destinations with their adapters, a worker. Only here is the registry reached.
 
 Whatever is missing or wrong is found before anything is opened, and all of it is named at once. A drill can never reach the public:
-its destinations must lie on this machine, and its database is never opened live, nor the other way round.
+its destinations must lie on this machine, and its database is never opened live, nor the other way round. Which part holds what lies in
+`app.bootstrap.parts`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from app.bootstrap.destinations import open_destinations, read_entries
 from app.bootstrap.logs import configure
 from app.bootstrap.mail import mailer
 from app.bootstrap.memory import give_back
+from app.bootstrap.parts import Part, refuse_sqlite, refuse_too_much
 from app.bootstrap.roster import RosterFile
 from app.bootstrap.templates import load_templates
 from app.services.context import Clock, Context, Destination
@@ -31,6 +33,7 @@ from app.settings import Settings
 from app.store import migrate
 from app.store.database import Database
 from app.store.lock import only_one
+from app.workflows import attended
 from app.workflows.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -52,8 +55,10 @@ def database_url(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings) -> AsyncIterator[House]:
-    """Opens everything, lets a worker run, and closes in order. Raises `ConfigurationError`."""
+async def open_house(settings: Settings, part: Part = Part.WHOLE) -> AsyncIterator[House]:
+    """Opens everything, lets a worker run unless this is the web process alone, and closes in order. Raises `ConfigurationError`."""
+    works = part is not Part.WEB
+    refuse_sqlite(part, settings)
     configure(settings.log_level)
     give_back()
     _more_files()
@@ -63,7 +68,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         raise ConfigurationError([str(error)]) from error
     seal = _seal(settings)
     entries = read_entries(settings.destinations)
-    destinations = open_destinations(entries, settings)
+    destinations = open_destinations(entries, settings, credentials=works)
+    refuse_too_much(part, settings, destinations)
     read_roster = RosterFile(settings, entries)
     templates = load_templates(settings.templates)
     url = database_url(settings)
@@ -81,16 +87,19 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             Clock(ahead if settings.drill else timedelta()),
             destinations,
             read_roster,
-            mailer(settings),
+            mailer(settings) if works else None,
             lambda: read_roster.problem,
             lambda: read_roster.trusted,
+            works=works,
             seal=seal,
             templates=templates,
         )
-        worker = Worker(ctx)
-        working = asyncio.create_task(worker.run())
-        stack.push_async_callback(_stop, working)
-        stack.push_async_callback(worker.stop)
+        if works:
+            worker = Worker(ctx)
+            stack.push_async_callback(_stop, asyncio.create_task(worker.run()))
+            stack.push_async_callback(worker.stop)
+        else:
+            stack.push_async_callback(_stop, asyncio.create_task(attended.mind(ctx)))
         yield House(ctx, tokens)
 
 

@@ -23,30 +23,31 @@ def check(server: bool, as_json: bool) -> None:
     No server is needed: settings, destinations and secrets are read as `tocsin serve` reads them. (A banner is served by
     Tocsin, so its check needs it running.) With --server it also shows what is excluded or paused. Exit code 1 if anything is wrong.
     """
-    found, gaps = _by_server() if server else _here()
+    found, gaps, warnings = _by_server() if server else _here()
     if as_json:
-        put_json({"destinations": found, "roster_gaps": gaps})
+        put_json({"destinations": found, "roster_gaps": gaps, "warnings": warnings})
     else:
-        _show(found, gaps)
+        _show(found, gaps, warnings)
     if gaps or not all(item["ok"] for item in found):
         raise click.exceptions.Exit(1)
 
 
-def _by_server() -> tuple[list[dict[str, Any]], list[str]]:
+def _by_server() -> tuple[list[dict[str, Any]], list[str], list[str]]:
     from app.cli.client import Client
 
     client = Client()
     gaps = client.get("/v1/roster")["gaps"]
-    found = client.post("/v1/destinations/check", {})["items"]
+    told = client.post("/v1/destinations/check", {})
     held = {item["destination"]: item["held"] for item in client.get("/v1/destinations")["items"]}
-    return [item | {"held": held.get(item["destination"])} for item in found], gaps
+    return [item | {"held": held.get(item["destination"])} for item in told["items"]], gaps, told["warnings"]
 
 
-def _here() -> tuple[list[dict[str, Any]], list[str]]:
+def _here() -> tuple[list[dict[str, Any]], list[str], list[str]]:
     from app.bootstrap.configuration import ConfigurationError, load_settings
     from app.bootstrap.destinations import open_destinations, read_entries
     from app.bootstrap.logs import configure
     from app.bootstrap.roster import RosterFile
+    from app.services.own_name import warning
 
     problems: list[str] = []
     try:
@@ -60,7 +61,7 @@ def _here() -> tuple[list[dict[str, Any]], list[str]]:
         problems += RosterFile(settings, entries)().gaps
     except ConfigurationError as error:
         problems += error.problems
-    return asyncio.run(_all(list(destinations.values()))), problems
+    return asyncio.run(_all(list(destinations.values()))), problems, list(filter(None, [warning(settings)]))
 
 
 async def _all(destinations: list[Any]) -> list[dict[str, Any]]:
@@ -87,7 +88,7 @@ def _who(item: dict[str, Any]) -> str:
     return one_line(item["account"] if name in ("", item["account"]) else f"{item['account']} ({name})")
 
 
-def _show(found: list[dict[str, Any]], gaps: list[str]) -> None:
+def _show(found: list[dict[str, Any]], gaps: list[str], warnings: list[str]) -> None:
     heads = [
         [one_line(item["destination"]), coloured("ok" if item["ok"] else "failed"), one_line(item["role"]), _who(item)] for item in found
     ]
@@ -99,5 +100,7 @@ def _show(found: list[dict[str, Any]], gaps: list[str]) -> None:
             put(f"  {held(item['held'] | item)}", fg="yellow")
     for gap in gaps:
         put(f"Roster: {one_line(gap)}", fg="red")
+    for warning in warnings:
+        put(one_line(warning), fg="yellow")
     bad = sum(not item["ok"] for item in found)
     put(f"{len(found) - bad} of {len(found)} destinations are ready." if bad else f"All {len(found)} destinations are ready.", bold=True)

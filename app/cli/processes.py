@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,18 +14,25 @@ if TYPE_CHECKING:
 
 
 @click.command()
-def serve() -> None:
-    """Run API, pages, broadcasts and the clock in one process, until SIGTERM."""
+@click.option("--no-worker", is_flag=True, help="Run API and pages only, and hold no secret of a destination; `tocsin worker` posts.")
+def serve(no_worker: bool) -> None:
+    """Run API, pages, broadcasts and the clock in one process, until SIGTERM.
+
+    With --no-worker it posts and mails nothing: at least one `tocsin worker` has to run beside it, on the same Postgres database. Live, it
+    then refuses to start where a destination's secret is in its environment.
+    """
+    from app.bootstrap.parts import Part
     from app.main import serve as run
 
-    _run(run)
+    _run(partial(run, part=Part.WEB if no_worker else Part.WHOLE))
 
 
 @click.command()
 def worker() -> None:
     """Carry broadcasts beside `tocsin serve`, on the same Postgres database, until SIGTERM. Any number of them may run.
 
-    It needs the same settings and secrets as `tocsin serve`, and listens on no port.
+    It needs the settings of `tocsin serve` and the destinations' secrets, and listens on no port. Live, it refuses to start where
+    TOCSIN_API_TOKENS is in its environment: it answers no caller.
     """
     from app.main import work as run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,15 @@ from app.cli.output import put_json
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else there.")
 @click.option("--keep", is_flag=True, help="Leave stand-ins and server running, and print how to play on by hand.")
 @click.option("--pointers", default=0, show_default=True, help="More Telegram channels to point from.")
-def rehearse(as_json: bool, keep: bool, pointers: int) -> None:
-    """Run the whole main job, for real, against built-in stand-ins of the platforms. Nothing leaves this machine."""
-    from app.rehearsal import play
+@click.option(
+    "--drill", type=click.Choice(["domain"]), help="“domain”: your domain, its mail and every login by it are gone; the command line sends."
+)
+def rehearse(as_json: bool, keep: bool, pointers: int, drill: str | None) -> None:
+    """Run the whole main job, for real, against built-in stand-ins of the platforms. Nothing leaves this machine.
+
+    With --drill domain it is done by the command line alone, by Tocsin's address: no name, no page, no mail.
+    """
+    from app.rehearsal import domain, play
     from app.rehearsal.report import judge, table
 
     def say(text: str) -> None:
@@ -27,8 +34,8 @@ def rehearse(as_json: bool, keep: bool, pointers: int) -> None:
     with tempfile.TemporaryDirectory(prefix="tocsin-rehearsal-") as folder:
         say("Starting the stand-ins and a server …")
         try:
-            with play.stage(Path(folder), pointers=pointers) as stage:
-                result, shown = _play(stage, say)
+            with play.stage(Path(folder), pointers=pointers, environ=domain.ENVIRON if drill else None) as stage:
+                result, shown = _play(stage, say, domain.play if drill else _main_job)
                 matched = judge(result, shown, stage.state())
                 if as_json:
                     put_json(result)
@@ -42,15 +49,20 @@ def rehearse(as_json: bool, keep: bool, pointers: int) -> None:
         raise click.ClickException("Not every post is there as it was approved.")
 
 
-def _play(stage: Any, say: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _main_job(stage: Any, say: Any) -> dict[str, Any]:
     from app.rehearsal import play
-    from app.rehearsal.report import result
 
     accepted = play.submit(stage, say)
     links = play.await_links(stage, accepted["digest"], say)
     for person, link in links.items():
         play.sign(stage, person, link, say)
-    shown = play.await_end(stage, accepted["id"], say)
+    return play.await_end(stage, accepted["id"], say)
+
+
+def _play(stage: Any, say: Any, job: Callable[[Any, Any], dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    from app.rehearsal.report import result
+
+    shown = job(stage, say)
     banner = stage.http.get("/banner.json").json()
     incident = stage.http.get(f"/v1/incidents/{shown['incident']['id']}").json()
     return result(shown, banner, incident), shown

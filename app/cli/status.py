@@ -57,7 +57,9 @@ def next_steps(shown: dict[str, Any]) -> list[str]:
         steps.append(f"{count} signature{'s' * (count != 1)} missing. Reviewers: {one_line(', '.join(missing['reviewers']))}.")
         if missing.get("cli_signature"):
             steps.append("One of them has to sign with an SSH key, by this command line.")
-        steps.append(f"They have links by mail; or: tocsin approve {id_} --person THEM --key KEY")
+        steps.append(
+            one_line(shown.get("pages_closed") or "") or f"They have links by mail; or: tocsin approve {id_} --person THEM --key KEY"
+        )
     return steps
 
 

@@ -117,7 +117,7 @@ def _destinations(at: dict[str, Any], pointers: int, url: str) -> list[dict[str,
             "path_prefix": "/tocsin-drill/",
             "name": "the forum",
         },
-        {"id": "homepage", "platform": "banner", "role": "banner", "account": url},
+        {"id": "homepage", "platform": "banner", "role": "banner", "account": url, "base_url": url},
         {"id": "team", "platform": "email", "role": "internal", "account": mail["from_address"], "to": "team@rehearsal.example"} | mail,
     ]
     return listed

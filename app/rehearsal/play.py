@@ -92,12 +92,7 @@ def stage(
     """Starts stand-ins and server, with more of the environment and languages of destinations where given; both end when this does, also
     when it is killed."""
     with contextlib.ExitStack() as stack:
-        stand_ins = stack.enter_context(_process([sys.executable, "-m", "app.rehearsal", "--die-with-parent"], {}))
-        assert stand_ins.stdout is not None
-        line = stand_ins.stdout.readline()
-        if not line:
-            raise RehearsalFailed("The stand-ins did not start.")
-        addresses = json.loads(line)
+        stand_ins, addresses = stack.enter_context(standing_in())
         house = furnish(folder, addresses, pointers=pointers, languages=languages or {})
         house.environ.update(environ or {})
         server = stack.enter_context(serving(house))
@@ -107,10 +102,21 @@ def stage(
 
 
 @contextlib.contextmanager
-def serving(house: RehearsalHouse) -> Iterator[subprocess.Popen[str]]:
-    """A server of that house, ready to answer."""
+def standing_in() -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """All stand-ins, with their addresses. Raises `RehearsalFailed`."""
+    with _process([sys.executable, "-m", "app.rehearsal", "--die-with-parent"], {}) as stand_ins:
+        assert stand_ins.stdout is not None
+        line = stand_ins.stdout.readline()
+        if not line:
+            raise RehearsalFailed("The stand-ins did not start.")
+        yield stand_ins, json.loads(line)
+
+
+@contextlib.contextmanager
+def serving(house: RehearsalHouse, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """A server of that house, ready to answer; `options` are those of `tocsin serve`."""
     log = (house.folder / "server.log").open("a")
-    with log, _process([sys.executable, "-m", "app.cli", "serve"], house.environ, stderr=log) as server:
+    with log, _process([sys.executable, "-m", "app.cli", "serve", *options], house.environ, stderr=log) as server:
         wait_ready(house, server)
         yield server
 

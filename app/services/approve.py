@@ -17,6 +17,7 @@ from app.domain.approval import Approval, ApprovalRefused, Decision, Verified, v
 from app.domain.delivery import DeliveryState
 from app.domain.followup import FollowUpState
 from app.domain.manifest import Manifest
+from app.services import own_name
 from app.services.announce import existing
 from app.services.context import Context, Refused, new_id
 from app.services.verification import Judged, count, judged
@@ -52,6 +53,8 @@ async def _decided(ctx: Context, tx: AsyncConnection, announcement_id: str, appr
     row = await existing(tx, announcement_id, lock=True)
     verified = _verified(ctx, row, approval)
     before = await judged(ctx, tx, row.digest)
+    if verified.key_kind == "passkey" and (why := await own_name.why_no_page(ctx, tx, before.manifest, row.incident)):
+        raise Refused(409, "No passkey signs for this incident.", why)
     repeated = any(_says_as_much(v, verified) for _, v in before.standing)
     if not repeated:
         _may_decide(row, verified, before)

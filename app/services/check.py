@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import AdapterError, WrongAccount
-from app.services.context import Context, Destination
+from app.services import own_name
+from app.services.context import Context, Destination, Refused
 from app.store import holds
 from app.store.records import add_all
 from app.store.tables import announcements, checks, iso
@@ -22,6 +23,9 @@ log = structlog.get_logger(__name__)
 PREFLIGHT = timedelta(hours=4)
 FRESH = timedelta(minutes=2)
 AT_ONCE = 100
+BY_A_WORKER = 60
+"""Seconds for which a worker is waited for that is to check: a destination may take 30."""
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 async def when_due(ctx: Context) -> bool:
@@ -39,6 +43,39 @@ async def when_due(ctx: Context) -> bool:
         if not found["ok"]:
             log.error("destination-broken", destination=found["destination"], problem=found["detail"])
     return True
+
+
+async def now(ctx: Context) -> list[dict[str, Any]]:
+    """Checks all destinations now, here or, where this process holds no credentials, by a worker. Raises `Refused` where none does it."""
+    if ctx.works:
+        return await all_of_them(ctx)
+    async with ctx.database.write() as tx:  # to a worker they are long overdue
+        await tx.execute(update(checks).values(at=LONG_AGO))
+        await ctx.database.signal(tx, "")
+    for _ in range(BY_A_WORKER):
+        await asyncio.sleep(1.0)
+        if found := await _found_since(ctx, LONG_AGO):
+            return found
+    raise Refused(503, "No worker has checked the destinations.", f"Is one running? Start `tocsin worker`; {BY_A_WORKER} s were waited.")
+
+
+def warnings(ctx: Context) -> list[str]:
+    """What is no fault now, and will be one in the worst hour."""
+    return list(filter(None, [own_name.warning(ctx.settings)]))
+
+
+async def _found_since(ctx: Context, moment: datetime) -> list[dict[str, Any]]:
+    """What a worker found of every destination after that moment; nothing while one is missing."""
+    async with ctx.database.read() as tx:
+        rows = {row.destination: row for row in (await tx.execute(select(checks).where(checks.c.at > moment))).all()}
+    if rows.keys() < ctx.destinations.keys():
+        return []
+    return [
+        {"destination": d.id, "platform": d.config.platform, "role": d.role.value, "ok": row.ok, "account": row.account, "name": ""}
+        | {"detail": row.detail, "seconds": row.seconds, "at": iso(row.at)}
+        for d in ctx.destinations.values()
+        for row in [rows[d.id]]
+    ]
 
 
 async def all_of_them(ctx: Context) -> list[dict[str, Any]]:

@@ -84,6 +84,7 @@ class Context:
     roster_problem: Callable[[], str] = str  # what is wrong with its files since, or ""
     roster_trusted: Callable[[], Trusted | None] = lambda: None  # the signed version in force; None in a drill that nobody signed
     templates: Mapping[str, Template] = field(default_factory=dict)  # by id
+    works: bool = True  # whether a worker runs in this process, and its adapters hold their credentials
     enrolments: dict[str, Enrolment] = field(default_factory=dict, repr=False)  # by token; a restart forgets them
     wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
     roster_recorded: str = ""  # the digest of the roster's version that is known to stand in the timeline

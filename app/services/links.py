@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert
@@ -16,9 +16,10 @@ from app.domain import findings
 from app.domain.announcement import AnnouncementState
 from app.domain.manifest import Manifest
 from app.domain.passkey import encode
-from app.services import check, views
+from app.services import check, own_name, views
 from app.services.announce import existing
 from app.services.context import Context, Refused
+from app.services.sessions import Session
 from app.services.verification import judged
 from app.store import announcements as store
 from app.store import approvals, deliveries
@@ -26,6 +27,8 @@ from app.store.announcements import AnnouncementRow
 from app.store.approvals import LinkRow
 from app.store.deliveries import DeliveryRow
 from app.store.tables import approval_links, iso
+
+DECIDED = "You have already decided on this revision."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,13 @@ def _why_not(ctx: Context, row: LinkRow, announcement: AnnouncementRow) -> str:
     if row.digest != announcement.digest:
         return "There is a newer revision. Use the link in the newer mail."
     if row.used_at is not None:
-        return "You have already decided on this revision."
+        return DECIDED
     if row.expires_at <= ctx.now:
         return "This link has expired. Ask for a new one."
+    return _over(announcement)
+
+
+def _over(announcement: AnnouncementRow) -> str:
     if announcement.state not in {AnnouncementState.AWAITING_APPROVAL.value, AnnouncementState.DRAFT.value}:
         return f"Nothing is left to sign: the announcement is {announcement.state.replace('_', ' ')}."
     return ""
@@ -87,15 +94,35 @@ async def approval_request(ctx: Context, token: str) -> dict[str, Any]:
         link = await look_up(ctx, tx, token)
         request = await request_for(ctx, tx, link.announcement, link.row.digest, link.row.person)
         sent = await deliveries.of_digest(tx, link.row.digest)
+    return await _page(ctx, request, link.announcement, sent, link.nonce, link.row.expires_at, link.why_not)
+
+
+async def request_in_session(ctx: Context, announcement_id: str, session: Session) -> dict[str, Any]:
+    """The same for a person who is logged in; it lasts as long as their session. Raises `Refused` 404."""
+    async with ctx.database.read() as tx:
+        row = await existing(tx, announcement_id)
+        request = await request_for(ctx, tx, row, row.digest, session.person.id)
+        sent = await deliveries.of_digest(tx, row.digest)
+    decided = any(one["person"] == session.person.id for one in request["approvals"])
+    why_not = _over(row) or (DECIDED if decided else "")
+    page = await _page(ctx, request, row, sent, secrets.token_urlsafe(16), session.ends_at, why_not)
+    return page | {"csrf": session.csrf}
+
+
+async def _page(
+    ctx: Context, request: dict[str, Any], row: AnnouncementRow, sent: list[DeliveryRow], nonce: str, expires_at: datetime, why_not: str
+) -> dict[str, Any]:
+    """What a page shows beside the manifest; it can sign unless something speaks against it."""
+    why_not = why_not or request["pages_closed"]
     return request | {
         "broken_destinations": await check.broken(ctx),
         "held": await check.held(ctx),
-        "leads": link.announcement.leads,
+        "leads": row.leads,
         "deliveries": [_delivery(d) for d in sent],
-        "nonce": link.nonce,
-        "expires_at": iso(link.row.expires_at),
-        "usable": not link.why_not,
-        "why_not": link.why_not,
+        "nonce": nonce,
+        "expires_at": iso(expires_at),
+        "usable": not why_not,
+        "why_not": why_not,
     }
 
 
@@ -113,6 +140,8 @@ async def may_exclude(ctx: Context, tx: AsyncConnection, token: str, destination
     if link.row.expires_at <= ctx.now or ctx.read_roster().person(link.row.person) is None:
         raise Refused(403, "This link is over.", "Ask for a new one, or do it by `tocsin exclude`.")
     manifest = Manifest.parse((await store.manifest_text(tx, link.row.digest)).encode())
+    if why := await own_name.why_no_page(ctx, tx, manifest, link.announcement.incident):
+        raise Refused(409, "By this link nothing is left out.", f"{why.partition('. ')[0]}. Do it by `tocsin exclude`.")
     if destination not in {planned.id for planned in manifest.destinations}:
         raise Refused(404, f"This announcement does not go to “{destination}”.", "By a link only its own accounts can be left out.")
     return link.row.person
@@ -138,6 +167,7 @@ async def request_for(ctx: Context, tx: AsyncConnection, announcement: Announcem
         "approvals": views.approvals(found),
         "missing": found.quorum.missing,
         "cli_signature": found.quorum.ssh_missing,
+        "pages_closed": await own_name.why_no_page(ctx, tx, manifest, announcement.incident),
         "rp_id": ctx.settings.rp_id,
         "passkeys": passkeys,
         "ssh_keys": [key.fingerprint for key in person.ssh_keys] if person else [],

@@ -15,7 +15,7 @@ import structlog
 from adapters.contract import Message, Role
 from app.domain.delivery import ASKS_A_PERSON, DeliveryState
 from app.domain.manifest import Manifest, digest
-from app.services import links
+from app.services import links, own_name
 from app.services.context import Context
 from app.store import announcements as store
 from app.store import approvals, deliveries, follow_ups
@@ -123,6 +123,9 @@ async def _alarm(ctx: Context, notice: NoticeRow, manifest: Manifest) -> str:
 
 async def _invitation(ctx: Context, notice: NoticeRow, manifest: Manifest, people: list[str]) -> str:
     async with ctx.database.write() as tx:
+        row = await store.announcement(tx, manifest.announcement)
+        if why := await own_name.why_no_page(ctx, tx, manifest, row.incident if row else ""):
+            return _without_links(manifest, notice.digest, why)
         urls = {person: await links.create(ctx, tx, manifest.announcement, notice.digest, person) for person in people}
     names = {person.id: person.name for person in ctx.read_roster().persons}
     invited = [f"{names[person]}: {url}" for person, url in urls.items()] if len(urls) > 1 else list(urls.values())
@@ -139,3 +142,9 @@ async def _invitation(ctx: Context, notice: NoticeRow, manifest: Manifest, peopl
             f"Written by {manifest.author}. Sent by Tocsin.",
         ]
     )
+
+
+def _without_links(manifest: Manifest, digest: str, why: str) -> str:
+    """An invitation where a link would lead to whoever holds our domain, and hand them its secret."""
+    head = f"{manifest.kind.value} · {manifest.incident.name} · revision {manifest.revision}"
+    return "\n".join([head, "", manifest.text, "", why, "", f"Digest: {digest}"])

@@ -6,7 +6,7 @@ roster outside the database, and only what the signatures cover is given back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.approval import Approval, ApprovalRefused, Decision, Quorum, Verified, quorum, verify
 from app.domain.manifest import Manifest, ManifestError, digest
 from app.domain.roster import PersonRole, Roster
+from app.services import own_name
 from app.services.context import Context
 from app.settings import Settings
 from app.store import announcements as store
@@ -47,17 +48,26 @@ class Judged:
 def judge(raw: bytes, rows: Sequence[ApprovalRow], roster: Roster, settings: Settings) -> Judged:
     """Parses the manifest and counts the approvals that verify over its digest. Raises `ManifestError`."""
     manifest, fingerprint = Manifest.parse(raw), digest(raw)
-    about = (fingerprint, manifest.announcement, manifest.revision, manifest.environment)
-    standing: list[tuple[ApprovalRow, Verified]] = []
+    about = (manifest.announcement, manifest.revision, manifest.environment)
+    pages_closed = own_name.fallen(settings, manifest.incident.affected_domains)  # perhaps somebody else showed the page of a passkey
+    standing = tuple(
+        (row, verified)
+        for row, verified in signatures(fingerprint, rows, roster, settings)
+        if (verified.statement.announcement, verified.statement.revision, verified.statement.environment) == about
+        and not (pages_closed and verified.key_kind == "passkey")
+    )
+    return Judged(manifest, fingerprint, standing, count(manifest, fingerprint, [v for _, v in standing], roster, settings))
+
+
+def signatures(fingerprint: str, rows: Sequence[ApprovalRow], roster: Roster, settings: Settings) -> Iterator[tuple[ApprovalRow, Verified]]:
+    """Those of the rows that verify and are over that digest; whether the manifest agrees is for `judge` to say."""
     for row in rows:
         try:
             verified = verify(Approval.from_json(row.approval), roster, origin=settings.origin, rp_id=settings.rp_id)
         except ApprovalRefused:
             continue
-        said = verified.statement
-        if (said.digest, said.announcement, said.revision, said.environment) == about:
-            standing.append((row, verified))
-    return Judged(manifest, fingerprint, tuple(standing), count(manifest, fingerprint, [v for _, v in standing], roster, settings))
+        if verified.statement.digest == fingerprint:
+            yield row, verified
 
 
 def count(manifest: Manifest, fingerprint: str, standing: Sequence[Verified], roster: Roster, settings: Settings) -> Quorum:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.contract import Rendering, Role
 from app.domain import findings
 from app.domain.manifest import Planned
-from app.services import check
+from app.services import check, own_name
 from app.services.announce import existing
 from app.services.context import Context
 from app.services.verification import Judged, judged
@@ -66,6 +66,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
                 "reviewers": [person.id for person in ctx.read_roster().reviewers],
                 "overrides": sorted({block.rule for block in findings.unanswered(manifest)}),
             },
+            "pages_closed": await own_name.why_no_page(ctx, tx, manifest, row.incident) or None,
             "broken_destinations": broken,
             "held": held,
             "deliveries": [_delivery(ctx, d, tried.get(d.id, []), row.approved_at) for d in sent],

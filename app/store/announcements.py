@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -91,6 +92,12 @@ async def list_announcements(tx: AsyncConnection, incident_id: str, before: str,
     if incident_id:
         query = query.where(announcements.c.incident == incident_id)
     return await many(tx, AnnouncementRow, query.where(announcements.c.id < before) if before else query)
+
+
+async def in_states(tx: AsyncConnection, states: Collection[AnnouncementState], limit: int) -> list[AnnouncementRow]:
+    """Those in one of the states, newest first."""
+    query = select(announcements).where(announcements.c.state.in_([state.value for state in states]))
+    return await many(tx, AnnouncementRow, query.order_by(announcements.c.id.desc()).limit(limit))
 
 
 def _in_window(now: datetime) -> Select[Any]:

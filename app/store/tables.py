@@ -148,6 +148,16 @@ approval_links = Table(
     Column("used_at", Moment),
 )
 
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("person", String(80), nullable=False, index=True),
+    Column("credential_id", Text, nullable=False),  # of the passkey that opened it: it ends when that leaves the roster
+    Column("opened_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+
 notices = Table(
     "notices",
     metadata,

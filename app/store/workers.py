@@ -20,11 +20,16 @@ async def register(tx: AsyncConnection, id_: str, name: str) -> None:
 
 
 async def beat(tx: AsyncConnection, id_: str) -> dict[str, int] | None:
-    """One more beat; the beats of all workers by id, in order of their start. None: this worker was buried by another."""
+    """One more beat, and `beats` then. None: this worker was buried by another."""
     if tx.dialect.name == "postgresql":
         await tx.execute(text("SET LOCAL synchronous_commit TO OFF"))  # a beat that a crash forgets is no loss
     if not (await tx.execute(update(workers).where(workers.c.id == id_).values(beats=workers.c.beats + 1))).rowcount:
         return None
+    return await beats(tx)
+
+
+async def beats(tx: AsyncConnection) -> dict[str, int]:
+    """The beats of all workers by id, in order of their start."""
     return {row.id: row.beats for row in (await tx.execute(select(workers.c.id, workers.c.beats).order_by(workers.c.id))).all()}
 
 

@@ -106,6 +106,16 @@ def link_closed_page(*, environment: str, title: str, detail: str) -> str:
     return _render("closed.html", environment, title=title, detail=detail)
 
 
+def login_page(view: Mapping[str, Any]) -> str:
+    """Where a person logs in. `view`: `environment`, `challenge`, `rp_id`, `person` and `passkeys` (both empty: the browser finds one)."""
+    return _render("login.html", view["environment"], request=dict(view))
+
+
+def home_page(view: Mapping[str, Any]) -> str:
+    """What a person finds who is logged in. `view`: `environment`, `person_name`, `ends_at`, `csrf`, and `groups` of announcements."""
+    return _render("home.html", view["environment"], view=dict(view))
+
+
 def enrol_page(view: Mapping[str, Any]) -> str:
     """Where a person makes a passkey. `view`: `person`, `person_name`, `environment`, `options` (WebAuthn's creation options as JSON).
 

@@ -1,4 +1,5 @@
 """The pages and public answers: the approval link, the banner, static files. No route here changes anything by GET or HEAD.
+What a person sees who is logged in lies in `app.web.sessions`.
 
 A link's token is a secret: its pages are not cached, send no referrer, and are never logged.
 """
@@ -50,13 +51,13 @@ async def approval_page(token: str, ctx: Ctx) -> Response:
 @router.api_route("/approve/{token}/request", methods=BOTH)
 async def approval_request(token: str, ctx: Ctx) -> Response:
     """The same as data, for `tocsin approve` and for a page that looks again."""
-    return _json(await links.approval_request(ctx, token), PRIVATE)
+    return json_answer(await links.approval_request(ctx, token), PRIVATE)
 
 
 @router.post("/approve/{token}")
 async def decide(token: str, request: Request, ctx: Ctx) -> Response:
     """Takes the signed decision of the link's person."""
-    approval = _approval(await request.body())
+    approval = signed_approval(await request.body())
     statement = Statement.parse(approval.statement_bytes)
     async with ctx.database.read() as tx:
         link = await links.look_up(ctx, tx, token)
@@ -64,7 +65,7 @@ async def decide(token: str, request: Request, ctx: Ctx) -> Response:
             raise Refused(403, "The signature is not for this link.", "Open your own link and sign there.")
         await links.may_decide(tx, link, statement.decision.value)
     outcome = await approve.decide(ctx, link.announcement.id, approval)
-    return _json({"decision": outcome.decision, "state": outcome.state, "missing": outcome.missing}, PRIVATE)
+    return json_answer({"decision": outcome.decision, "state": outcome.state, "missing": outcome.missing}, PRIVATE)
 
 
 @router.post("/approve/{token}/exclude")
@@ -75,7 +76,7 @@ async def exclude_it(token: str, request: Request, ctx: Ctx) -> Response:
     async with ctx.database.read() as tx:
         person = await links.may_exclude(ctx, tx, token, destination)
     proposed = await exclude.exclude(ctx, destination, why, person)
-    return _json({"destination": destination, "excluded": True, "proposed": proposed}, PRIVATE)
+    return json_answer({"destination": destination, "excluded": True, "proposed": proposed}, PRIVATE)
 
 
 def _from_here(request: Request, ctx: Context) -> None:
@@ -101,7 +102,8 @@ def _closed(ctx: Context, error: Refused) -> Response:
     return HTMLResponse(closed, error.status, headers=pages.page_headers())
 
 
-def _approval(raw: bytes) -> Approval:
+def signed_approval(raw: bytes) -> Approval:
+    """The approval that a body is; its signature is not yet checked. Raises `Refused`."""
     try:
         return Approval.from_json(raw)
     except ApprovalRefused as error:
@@ -126,7 +128,7 @@ async def enrolled(token: str, request: Request, ctx: Ctx) -> Response:
         made = None
     if not isinstance(made, dict):
         raise Refused(422, "This is no passkey.", "Open the link in a browser and press the button there.")
-    return _json(enrol.entry(ctx, token, made), PRIVATE)
+    return json_answer(enrol.entry(ctx, token, made), PRIVATE)
 
 
 @router.api_route("/banner.json", methods=BOTH)
@@ -176,5 +178,6 @@ def _static(request: Request, file: pages.StaticFile, headers: dict[str, str]) -
     return Response(file.content, headers=headers, media_type=file.media_type)
 
 
-def _json(data: dict[str, Any], headers: dict[str, str]) -> Response:
+def json_answer(data: dict[str, Any], headers: dict[str, str]) -> Response:
+    """An answer of JSON."""
     return Response(to_json(data), headers=headers, media_type="application/json")

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from adapters import banner
 from adapters.contract import (
@@ -35,6 +36,7 @@ from adapters.contract import (
     Receipt,
     Reconcile,
     Rendering,
+    Role,
     Unsupported,
 )
 from adapters.registry import UnknownPlatform, load, platforms
@@ -117,6 +119,19 @@ def test_nothing_is_left_out_silently() -> None:
 
 def test_every_fault_of_the_stand_ins_is_tried() -> None:
     assert set(HTTP_FAULTS) == (faults.ONCE | faults.STANDING) - {"latency"}
+
+
+@EVERY
+def test_it_is_made_without_its_secrets_for_a_process_that_posts_nothing(case: Case) -> None:
+    right = case.config(case.home)
+    blanks = {one.name: SecretStr(one.blank) for one in load(case.platform).fields if one.secret}
+    bare = load(case.platform)(replace(right, secrets=blanks))
+    whole = load(case.platform)(right)
+    message = Message(text=FULL if case.role is not Role.POINTER else POINTER, title=TITLE)
+    assert bare.render(message) == whole.render(message)
+    assert bare.limits.public == whole.limits.public
+    for permalink in (case.official, *case.foreign):
+        assert bare.owns(permalink) == whole.owns(permalink)
 
 
 @EVERY

@@ -37,11 +37,22 @@ PUBLIC = {
     "POST /approve/{token}/exclude": "the link opens it; to send to fewer needs nobody else (tests/integration/test_exclude.py)",
     "GET HEAD /enrol/{token}": "the link opens it",
     "POST /enrol/{token}": "the link opens it; it answers with an entry that counts once a person puts it into the roster",
+    "GET HEAD /login": "whoever comes to log in; it tells nothing of anybody but the ids of a person's passkeys",
+    "POST /login": "the passkey's signature over this browser's challenge is what opens (tests/integration/test_sessions.py)",
     "GET /healthz": "whether the process lives, for whoever watches it",
     "GET /readyz": "whether it can work, for whoever watches it",
     "GET HEAD /v1/openapi.json": "the description of the API, as it is published",
 }
 """Open to anybody, and why."""
+
+SESSION = {
+    "GET HEAD /": "what waits for a person",
+    "GET HEAD /announcements/{announcement_id}": "the approval page",
+    "GET HEAD /announcements/{announcement_id}/request": "the same as data",
+    "POST /announcements/{announcement_id}": "carries what the person signed",
+    "POST /logout": "ends sessions",
+}
+"""Open to a person who is logged in, whose session decides nothing (tests/integration/test_sessions.py)."""
 
 CLOSED = {
     "GET /v1/announcements": Scope.READ,
@@ -86,6 +97,7 @@ def _each(line: str) -> list[tuple[str, str]]:
 
 
 OPEN = [route for line in PUBLIC for route in _each(line)]
+LOGGED_IN = [route for line in SESSION for route in _each(line)]
 SCOPES = {route: scope for line, scope in CLOSED.items() for route in _each(line)}
 
 
@@ -132,7 +144,7 @@ def ask(house: Desk, route: tuple[str, str], authorization: str | None) -> httpx
 
 
 def test_every_route_has_its_line_and_every_line_its_route() -> None:
-    lines = [*OPEN, *SCOPES]
+    lines = [*OPEN, *LOGGED_IN, *SCOPES]
     assert len(lines) == len(set(lines))
     assert sorted(lines) == ROUTES, "give a new route its line above: the scope that it needs, or why it is open"
 
@@ -154,12 +166,23 @@ def test_a_closed_route_opens_to_its_scope_alone(house: Desk, keys: dict[str, tu
     assert ask(house, route, f"Bearer {right}").status_code not in {401, 403}
 
 
+@pytest.mark.parametrize("route", LOGGED_IN, ids=" ".join)
+def test_a_person_who_is_not_logged_in_is_sent_to_the_login_and_a_token_is_no_person(
+    house: Desk, keys: dict[str, tuple[str, str]], route: tuple[str, str]
+) -> None:
+    for authorization in (None, f"Bearer {keys['after'][0]}"):
+        answer = ask(house, route, authorization)
+        sent_away = (answer.status_code, answer.headers.get("location")) == (303, "/login")
+        page = route[0] != "POST" and not route[1].endswith("/request")
+        assert sent_away if page else answer.status_code == 401
+
+
 @pytest.mark.parametrize("route", OPEN, ids=" ".join)
 def test_an_open_route_asks_nobody_who_they_are(house: Desk, route: tuple[str, str]) -> None:
     for authorization in (None, "Bearer " + "x" * 43):
         answer = ask(house, route, authorization)
         assert answer.status_code not in {401, 500}
-        assert answer.status_code == 200 or "{" in route[1]
+        assert answer.status_code == 200 or "{" in route[1] or route == ("POST", "/login")
 
 
 def test_two_tokens_of_one_name_are_one_caller(house: Desk, keys: dict[str, tuple[str, str]]) -> None:

@@ -24,6 +24,7 @@ from adapters.contract import Role
 from adapters.registry import load, platforms
 from app.bootstrap.configuration import ConfigurationError, load_settings
 from app.bootstrap.destinations import load_destinations
+from app.bootstrap.parts import Part, refuse_too_much
 from app.cli import tocsin
 from app.domain.roster import Roster, SshKey, key_entry
 from app.settings import Environment, Settings
@@ -241,15 +242,27 @@ def compose() -> dict[str, Any]:
 
 def test_compose_starts_with_its_own_environment(compose: dict[str, Any], tmp_path: Path) -> None:
     """Its settings load once its secrets are there, and its destinations' secrets are those of the example."""
-    environ: dict[str, str] = dict(compose["services"]["tocsin"]["environment"])
     example = {f"{variable}_FILE" for variable in secrets_of(destinations_of(ROOT / "destinations.example.toml"))}
-    others = {variable for variable in environ if is_secret(variable)} - known_variables()
-    assert others
-    assert others <= example
-    for variable in [variable for variable in environ if variable.endswith("_FILE")]:
-        (tmp_path / variable).write_text("made-up\n")
-        environ[variable] = str(tmp_path / variable)
-    assert load_settings(environ).database_url.get_secret_value() == "made-up"
+    for service in ("tocsin", "worker"):
+        environ: dict[str, str] = dict(compose["services"][service]["environment"])
+        others = {variable for variable in environ if is_secret(variable)} - known_variables()
+        assert bool(others) is (service == "worker")
+        assert others <= example
+        for variable in [variable for variable in environ if variable.endswith("_FILE")]:
+            (tmp_path / variable).write_text("made-up\n")
+            environ[variable] = str(tmp_path / variable)
+        assert load_settings(environ).database_url.get_secret_value() == "made-up"
+
+
+@pytest.mark.parametrize(("service", "part"), [("tocsin", Part.WEB), ("worker", Part.WORKER)])
+def test_compose_gives_no_part_what_is_the_others(compose: dict[str, Any], service: str, part: Part) -> None:
+    path = ROOT / "destinations.example.toml"
+    settings = Settings(destinations=path, public_url="https://tocsin.example")
+    destinations = load_destinations(settings, secrets_of(destinations_of(path)), credentials=part is Part.WORKER)
+    environ, other = (compose["services"][name]["environment"] for name in (service, "worker" if service == "tocsin" else "tocsin"))
+    refuse_too_much(part, settings, destinations, environ)
+    with pytest.raises(ConfigurationError):
+        refuse_too_much(part, settings, destinations, environ | other)
 
 
 def test_compose_gives_every_secret_by_file(compose: dict[str, Any]) -> None:
@@ -275,7 +288,7 @@ def test_compose_is_closed(compose: dict[str, Any]) -> None:
 
 def test_whoever_stops_tocsin_waits_for_it(compose: dict[str, Any]) -> None:
     drains = inspect.signature(Worker.stop).parameters["seconds"].default
-    for name in ("tocsin.service", "tocsin-worker@.service"):
+    for name in ("tocsin.service", "tocsin-worker@.service", "tocsin-web.service"):
         given = re.search(r"^TimeoutStopSec=(\d+)$", (ROOT / "deploy/systemd" / name).read_text(), re.M)
         assert given
         assert int(given[1]) > drains
@@ -283,15 +296,19 @@ def test_whoever_stops_tocsin_waits_for_it(compose: dict[str, Any]) -> None:
         assert int(compose["services"][service]["stop_grace_period"].removesuffix("s")) > drains
 
 
-def test_a_worker_has_all_that_the_server_has_and_no_port(compose: dict[str, Any]) -> None:
+def test_a_worker_is_closed_as_the_server_is_and_has_no_port(compose: dict[str, Any]) -> None:
     server, worker = compose["services"]["tocsin"], compose["services"]["worker"]
     assert "ports" not in worker
-    assert worker["command"] == ["worker"]
-    shared = [{name: of[name] for name in of if name not in {"ports", "command", "healthcheck"}} for of in (server, worker)]
+    assert (server["command"], worker["command"]) == (["serve", "--no-worker"], ["worker"])
+    own = {"ports", "command", "healthcheck", "environment", "secrets"}
+    shared = [{name: of[name] for name in of if name not in own} for of in (server, worker)]
     assert shared[0] == shared[1]
-    units = [(ROOT / "deploy/systemd" / name).read_text() for name in ("tocsin.service", "tocsin-worker@.service")]
+    common = set(server["environment"].items()) & set(worker["environment"].items())
+    assert {name for name, _ in common} >= {"TOCSIN_ENVIRONMENT", "TOCSIN_PUBLIC_URL", "TOCSIN_DATABASE_URL_FILE", "TOCSIN_OWN_DOMAINS"}
+    names = ("tocsin.service", "tocsin-worker@.service", "tocsin-web.service")
+    units = [(ROOT / "deploy/systemd" / name).read_text() for name in names]
     closed = [re.findall(r"^(?:[A-Z]\w*(?:Set|=yes)|Protect|Restrict|SystemCall|UMask|No)\S*=\S+.*$", unit, re.M) for unit in units]
-    assert closed[0] == closed[1], "closed as tightly"
+    assert closed[0] == closed[1] == closed[2], "closed as tightly"
 
 
 def test_the_image_takes_what_there_is_and_runs_without_rights() -> None:

@@ -21,6 +21,18 @@ from app.web import pages
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&\u2028\u2029<!--"
 ASKED = {"environment": "live", "manifest": EVIL, "person": EVIL, "findings": [{"message": EVIL}], "passkeys": []}
 ENROL = {"environment": "live", "person": EVIL, "person_name": EVIL, "options": {"challenge": EVIL}}
+LOGIN = {"environment": "live", "challenge": EVIL, "person": EVIL, "rp_id": "localhost", "passkeys": []}
+LISTED = {"id": "an_1", "name": EVIL, "kind": "initial", "state": "sent", "revision": 1, "created_at": "2026-11-24T07:20:00.000000Z"}
+HOME: dict[str, Any] = {
+    "environment": "live",
+    "person_name": EVIL,
+    "ends_at": "2026-11-24T07:50:00.000000Z",
+    "csrf": EVIL,
+    "groups": [
+        {"heading": "Goes out", "empty": "", "items": [LISTED | {"standing": EVIL}]},
+        {"heading": "Over", "empty": "Nothing.", "items": []},
+    ],
+}
 NOTICE = {"active": True, "environment": "live", "incident": EVIL, "text": EVIL, "permalink": "https://x.example/1"}
 
 
@@ -59,6 +71,8 @@ def _every_page(environment: str = "live") -> dict[str, str]:
     return {
         "approve": pages.approve_page(ASKED | {"environment": environment}),
         "enrol": pages.enrol_page(ENROL | {"environment": environment}),
+        "login": pages.login_page(LOGIN | {"environment": environment}),
+        "home": pages.home_page(HOME | {"environment": environment}),
         "closed": pages.link_closed_page(environment=environment, title=EVIL, detail=EVIL),
         "banner": pages.banner_page(NOTICE | {"environment": environment}),
         "incident": pages.incident_page([post(environment)], environment),
@@ -68,7 +82,7 @@ def _every_page(environment: str = "live") -> dict[str, str]:
     }
 
 
-PAGES = ["approve", "enrol", "closed", "banner", "incident", "verify", "found", "nothing"]
+PAGES = ["approve", "enrol", "login", "home", "closed", "banner", "incident", "verify", "found", "nothing"]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -123,7 +137,10 @@ def test_every_file_that_a_page_names_is_served_with_that_integrity(name: str) -
         assert integrity in {None, file.integrity}
 
 
-@pytest.mark.parametrize(("page", "script"), [("approve", "approve.js"), ("enrol", "enrol.js"), ("incident", "times.js")])
+@pytest.mark.parametrize(
+    ("page", "script"),
+    [("approve", "approve.js"), ("enrol", "enrol.js"), ("login", "login.js"), ("home", "home.js"), ("incident", "times.js")],
+)
 def test_modules_preload_all_that_they_import(page: str, script: str) -> None:
     preloaded = {
         str(attributes["href"]).rsplit("/", 1)[1]

@@ -21,7 +21,8 @@ const KINDS = {
 const DONE = { approve: "Signed.", reject: "Rejected, with your signature.", "request-changes": "Sent back to the author, with your signature." };
 const DRILL = environment === "drill";
 
-const terminal = (verb = "approve") => `tocsin ${verb} ${location.origin}${location.pathname} --key ~/.ssh/id_ed25519`;
+const named = request.csrf ? `${request.announcement} --person ${request.person}` : `${location.origin}${location.pathname}`;
+const terminal = (verb = "approve") => `tocsin ${verb} ${named} --key ~/.ssh/id_ed25519`;
 
 const status = el("p.status", { role: "status" });
 function say(text, tone = "", ...more) {
@@ -125,7 +126,7 @@ async function send(approval) {
   say("Sending your signature…");
   const answer = await fetch(location.pathname, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", ...(request.csrf ? { "X-CSRF-Token": request.csrf } : {}) },
     body: JSON.stringify(approval),
     redirect: "error",
     signal: AbortSignal.timeout?.(20000),

@@ -47,7 +47,7 @@ export function account(entry, manifest, { request, moved }) {
   drawn.push(() => {
     const hold = (request.held ?? []).find(({ destination }) => destination === entry.id);
     state.replaceChildren(...(hold ? [el("span.flag", { dir: "auto" }, heldBack(hold))] : []));
-    lost.hidden = hold?.kind === "excluded";
+    lost.hidden = hold?.kind === "excluded" || Boolean(request.csrf); // a session alone leaves nothing out: it takes the mailed link
   });
   drawn.at(-1)();
   return el("li", {}, el("span", {}, entry.id), " ", el("span.soft", {}, entry.account), " ", lost, state, told);

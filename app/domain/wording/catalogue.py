@@ -34,6 +34,7 @@ def _entry(rule: Rule) -> str:
         "",
         f"- Not: {_code(rule.bad)}",
         f"- But: {_code(rule.good)}",
+        *([f"- Beside: {_code(rule.beside)}"] if rule.beside else []),
         f"- Source: {rule.source}",
         "",
     ]

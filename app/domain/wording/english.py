@@ -15,112 +15,22 @@ LONGEST = 600
 ENOUGH = 0.12
 """The share of function words from which a text is English."""
 
-_FUNCTION_WORDS = frozenset(
-    [
-        "the",
-        "and",
-        "you",
-        "your",
-        "yours",
-        "are",
-        "our",
-        "ours",
-        "this",
-        "that",
-        "these",
-        "those",
-        "not",
-        "have",
-        "will",
-        "with",
-        "from",
-        "were",
-        "it",
-        "its",
-        "please",
-        "only",
-        "here",
-        "there",
-        "been",
-        "who",
-        "whose",
-        "but",
-        "can",
-        "could",
-        "would",
-        "may",
-        "if",
-        "they",
-        "them",
-        "their",
-        "what",
-        "when",
-        "where",
-        "now",
-        "must",
-        "should",
-        "us",
-        "any",
-        "into",
-        "or",
-        "is",
-        "was",
-        "don't",
-        "doesn't",
-        "didn't",
-        "won't",
-        "isn't",
-        "aren't",
-        "we",
-        "we're",
-        "you're",
-        "everyone",
-        "anyone",
-        "nobody",
-        "nothing",
-        "all",
-        "other",
-        "others",
-        "at",
-        "after",
-        "before",
-        "until",
-        "since",
-        "again",
-        "no",
-        "of",
-        "for",
-        "by",
-    ]
-)
-_ONLY_ENGLISH = _FUNCTION_WORDS - frozenset(
-    [
-        "is",
-        "was",
-        "we",
-        "at",
-        "no",
-        "of",
-        "for",
-        "by",
-        "can",
-        "may",
-        "or",
-        "all",
-        "will",
-        "were",
-        "where",
-        "here",
-        "us",
-        "on",
-        "since",
-        "until",
-        "now",
-    ]
-)
+_FUNCTION_WORDS = frozenset([
+    "whether", "whatever", "ever", "once", "yes",
+    "the", "and", "you", "your", "yours", "are", "our", "ours", "this", "that", "these", "those", "not", "have", "will", "with", "from", "were", "it", "its",
+    "please", "only", "here", "there", "been", "who", "whose", "but", "can", "could", "would", "may", "if", "they", "them", "their", "what", "when", "where",
+    "now", "must", "should", "us", "any", "into", "or", "is", "was", "don't", "doesn't", "didn't", "won't", "isn't", "aren't", "we", "we're", "you're",
+    "everyone", "anyone", "nobody", "nothing", "all", "other", "others", "at", "after", "before", "until", "since", "again", "no", "of", "for", "by", "how",
+    "which", "than", "then", "does", "did", "more", "some", "every", "without", "through", "because", "about", "out", "down", "need", "never", "still",
+    "while", "between", "to", "an", "be", "had", "over", "has",
+])  # fmt: skip
+_ONLY_ENGLISH = _FUNCTION_WORDS - frozenset([
+    "is", "was", "we", "at", "no", "of", "for", "by", "can", "may", "or", "all", "will", "were", "where", "here", "us", "on", "since", "until", "now", "to",
+    "an", "be", "had", "over", "has",
+])  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SENTENCE = re.compile(r"[^\n]*?(?:[.!?…]+[\"'”’)\]]*(?=\s|$)|\n|$)")
-_CLAUSE = re.compile(r"[.;:!?\n…—–]|\s-\s|,?\s\b(?:but|instead|then|otherwise)\b")
+_CLAUSE = re.compile(r"[.;!?\n…—–]|:(?!//)|\s-\s|,?\s\b(?:but|instead|then|otherwise)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,24 +44,20 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class English:
-    """A text in English. `prose` is the text with every link blanked and curly apostrophes straight, character for character."""
+    """A text in English; `prose` is `without_links`."""
 
     prose: str
     sentences: tuple[Sentence, ...]
 
     @classmethod
-    def of(cls, text: str, links: Iterable[tuple[int, int]]) -> English | None:
-        """The text, or None where it is not English."""
-        prose = list(text.replace("’", "'"))
-        for start, end in links:
-            prose[start:end] = ("https://" + "x" * (end - start))[: end - start] if end - start > 8 else "x" * (end - start)
-        joined = "".join(prose)
-        words = [word.lower() for word in _WORD.findall(joined) if word != "https" and set(word) != {"x"}]
+    def of(cls, prose: str) -> English | None:
+        """A text without its links, or None where it is not English."""
+        words = [word.lower() for word in _WORD.findall(prose) if word != "https" and set(word) != {"x"}]
         common = sum(word in _FUNCTION_WORDS for word in words)
         sure = sum(word in _ONLY_ENGLISH for word in words)
         if not words or common < 0.2 * len(words) or sure < ENOUGH * len(words):
             return None
-        return cls(joined, tuple(_sentences(joined)))
+        return cls(prose, tuple(_sentences(prose)))
 
     def has(self, pattern: re.Pattern[str]) -> bool:
         """Whether it is somewhere in the prose."""
@@ -160,6 +66,15 @@ class English:
     def with_both(self, one: re.Pattern[str], other: re.Pattern[str]) -> bool:
         """Whether some sentence has both."""
         return any(one.search(sentence.text) and other.search(sentence.text) for sentence in self.sentences)
+
+
+def without_links(text: str, links: Iterable[tuple[int, int]]) -> str:
+    """The text with every link blanked and curly apostrophes straight, character for character."""
+    prose = text.replace("’", "'")
+    for start, end in links:
+        length = end - start
+        prose = prose[:start] + ("https://" + "x" * length if length > 8 else "x" * length)[:length] + prose[end:]
+    return prose
 
 
 def _sentences(prose: str) -> Iterator[Sentence]:

@@ -26,6 +26,8 @@ def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
     known = {(finding.rule, finding.excerpt) for finding in canonical}
     found = [("", finding) for finding in canonical]
     for destination, text in _each_once(_renderings(manifest)):
+        if destination != CORRECTION and _stands_in(text, manifest.text):
+            continue
         kind = Kind.CORRECTION if destination == CORRECTION else manifest.kind
         for finding in wording.check(text, manifest.incident, kind, whole=False):
             if (finding.rule, finding.excerpt) not in known:
@@ -57,6 +59,13 @@ def _whole(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 def _bare(text: str) -> str:
     return text.replace(PERMALINK_SLOT, "").replace("\\", "")
+
+
+def _stands_in(text: str, canonical: str) -> bool:
+    """Whether these very words stand in the canonical text: then they were looked at with it."""
+    start = canonical.find(text)
+    end = start + len(text)
+    return start >= 0 and not canonical[max(0, start - 1) : start].strip() and not canonical[end : end + 1].strip()
 
 
 def _each_once(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

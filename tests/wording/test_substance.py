@@ -99,3 +99,12 @@ def test_the_finding_names_the_destination_whose_text_it_is() -> None:
     assert [(d, f.excerpt) for d, f in findings.of_manifest(manifest) if f.rule == "says-otherwise" and f.severity == "warn"] == [
         ("team", "08:10")
     ]
+
+
+def test_a_part_is_looked_at_unless_its_very_words_were() -> None:
+    text = "Stay away from un-harbour.example for now. If you used it, move your funds. Others are fine."
+    cut = Planned("team", "discord_webhook", Role.INTERNAL, "1", full=Rendering((Part("harbour.example for now.", ""),)))
+    whole = Planned("room", "discord_webhook", Role.INTERNAL, "2", full=Rendering((Part("If you used it, move your funds.", ""),)))
+    facts = replace(samples.FACTS, affected_domains=("harbour.example",), own_domains=("un-harbour.example",))
+    manifest = samples.manifest(text=text, incident=facts, destinations=(cut, whole))
+    assert [(d, f.rule) for d, f in findings.of_manifest(manifest) if f.severity == "block"] == [("team", "live-link-affected")]

@@ -45,7 +45,7 @@ class _Said:
 
 
 def _says_otherwise(draft: Draft) -> Iterator[Spot]:
-    if not draft.canonical or draft.canonical == draft.text:
+    if draft.canonical.split() in ([], draft.text.split()):
         return
     other = Draft(draft.canonical, draft.known, draft.kind)
     here, there = _all_said(draft), _all_said(other)

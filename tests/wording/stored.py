@@ -1,4 +1,4 @@
-"""The texts beside this file: `notices.yaml`, well-written messages that nothing may block, and `incidents.yaml`, first messages in pieces."""
+"""The texts beside this file: `notices.yaml`, well-written messages that nothing may block; `incidents.yaml`, first messages in pieces; `messages.yaml`, in many voices."""
 
 from __future__ import annotations
 
@@ -49,3 +49,9 @@ def notices() -> list[Case]:
 def incidents() -> list[Incident]:
     """Every incident."""
     return [Incident(**entry) for entry in yaml.safe_load((HERE / "incidents.yaml").read_text("utf-8"))]
+
+
+def messages() -> dict[str, list[str]]:
+    """Messages of one company: `good` ones, `warnings`, and those that one rule blocks, by its id."""
+    listed: dict[str, list[str]] = yaml.safe_load((HERE / "messages.yaml").read_text("utf-8"))
+    return listed

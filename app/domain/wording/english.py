@@ -1,6 +1,7 @@
 """English as the rules of meaning read it: sentences and clauses, and whether a text is English at all.
 
-A text is English where enough of its words are function words that are common in English and in no other language of Latin letters.
+A text is English where enough of its words are function words that are common in English and in no other language of Latin letters, or
+where nearly all of them are in the dictionary, as in a short one.
 """
 
 from __future__ import annotations
@@ -9,11 +10,16 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from app.domain.wording.dictionary import known
+
 LONGEST = 600
 """A sentence of more characters is read in pieces: patterns that look back and forth in it would take their time."""
 
 ENOUGH = 0.12
 """The share of function words from which a text is English."""
+
+FEWEST, NEARLY_ALL = 4, 0.85
+"""How many words in small letters a text must have, and which share of them must be in the dictionary, to be English for that."""
 
 _FUNCTION_WORDS = frozenset([
     "whether", "whatever", "ever", "once", "yes",
@@ -55,9 +61,8 @@ class English:
         words = [word.lower() for word in _WORD.findall(prose) if word != "https" and set(word) != {"x"}]
         common = sum(word in _FUNCTION_WORDS for word in words)
         sure = sum(word in _ONLY_ENGLISH for word in words)
-        if not words or common < 0.2 * len(words) or sure < ENOUGH * len(words):
-            return None
-        return cls(prose, tuple(_sentences(prose)))
+        told = bool(words) and common >= 0.2 * len(words) and sure >= ENOUGH * len(words)
+        return cls(prose, tuple(_sentences(prose))) if told or _mostly_known(prose) else None
 
     def has(self, pattern: re.Pattern[str]) -> bool:
         """Whether it is somewhere in the prose."""
@@ -66,6 +71,12 @@ class English:
     def with_both(self, one: re.Pattern[str], other: re.Pattern[str]) -> bool:
         """Whether some sentence has both."""
         return any(one.search(sentence.text) and other.search(sentence.text) for sentence in self.sentences)
+
+
+def _mostly_known(prose: str) -> bool:
+    """Whether nearly all words are in the dictionary; those with a capital may be names, or a language's nouns."""
+    words = [word for word in _WORD.findall(prose[:LONGEST]) if len(word) > 1 and word.islower() and word != "https" and set(word) != {"x"}]
+    return len(words) >= FEWEST and sum(map(known, words)) >= NEARLY_ALL * len(words)
 
 
 def without_links(text: str, links: Iterable[tuple[int, int]]) -> str:

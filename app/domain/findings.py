@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterable, Iterator
 
 from adapters.contract import PERMALINK_SLOT
-from app.domain import wording
+from app.domain import rendering, wording
 from app.domain.announcement import Kind, corrections
 from app.domain.manifest import Manifest
 from app.domain.wording import Finding
@@ -31,11 +31,15 @@ def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
                 known.add((finding.rule, finding.excerpt))
                 found.append((f"text in {translation.language}", finding))
     for destination, text in _each_once(_renderings(manifest)):
+        if destination != CORRECTION and _stands_in(text, manifest.text):
+            continue
         kind = Kind.CORRECTION if destination == CORRECTION else manifest.kind
         for finding in wording.check(text, manifest.incident, kind, whole=False):
             if (finding.rule, finding.excerpt) not in known:
                 known.add((finding.rule, finding.excerpt))
                 found.append((destination, finding))
+    for destination, text in _each_once(_whole(manifest)):
+        found += [(destination, finding) for finding in wording.compared(text, manifest.text, manifest.incident, manifest.kind)]
     return tuple(found)
 
 
@@ -46,7 +50,27 @@ def _renderings(manifest: Manifest) -> Iterator[tuple[str, str]]:
     for entry in manifest.destinations:
         for form in filter(None, (entry.full, entry.pointer)):
             for text in dict.fromkeys(text for part in form.parts for text in (part.text, part.title, part.standalone)):
-                yield entry.id, text.replace(PERMALINK_SLOT, "").replace("\\", "")
+                yield entry.id, _bare(text)
+
+
+def _whole(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """What each destination says where it carries the full text, its parts in one; not where only the one line had room."""
+    short = _bare(rendering.one_line(manifest.kind, manifest.incident, manifest.answers))
+    for entry in manifest.destinations:
+        text = _bare("\n".join(part.text for part in entry.full.parts)) if entry.full else ""
+        if text and not text.endswith(short):
+            yield entry.id, text
+
+
+def _bare(text: str) -> str:
+    return text.replace(PERMALINK_SLOT, "").replace("\\", "")
+
+
+def _stands_in(text: str, canonical: str) -> bool:
+    """Whether these very words stand in the canonical text: then they were looked at with it."""
+    start = canonical.find(text)
+    end = start + len(text)
+    return start >= 0 and not canonical[max(0, start - 1) : start].strip() and not canonical[end : end + 1].strip()
 
 
 def _each_once(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import fan_out, first_byte, kills, plot, profile, sleeping
+from tests.bench import fan_out, first_byte, kills, plot, profile, sleeping, words
 from tests.bench.measures import told_by
 from tests.bench.page import filled, taken_on
 
@@ -33,6 +33,7 @@ PARTS: dict[str, tuple[Measure, Lines]] = {
     "takeover": (lambda full: kills.takeovers(10 if full else 5), kills.lines),
     "sleeping": (lambda full: sleeping.measure(5 if full else 3), sleeping.lines),
     "profile": (lambda _full: profile.measure(), profile.lines),
+    "wording": (lambda _full: words.measure(), words.lines),
 }
 DAILY = ("first-byte", "fifty", "fan-out")
 

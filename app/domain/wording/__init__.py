@@ -11,11 +11,11 @@ from functools import lru_cache
 
 from app.domain.announcement import Answers, Kind, Override
 from app.domain.incident import Facts
-from app.domain.wording import afterwards, asks, characters, link_rules, private, report, times, tone
+from app.domain.wording import afterwards, asks, characters, link_rules, private, reading, report, spelling, substance, times, tone
 from app.domain.wording import answers as answer_rules
 from app.domain.wording.rule import Draft, Finding, Known, Rule, Severity
 
-__all__ = ["RULES", "RULE_IDS", "Finding", "Known", "Rule", "Severity", "check", "not_overridden"]
+__all__ = ["RULES", "RULE_IDS", "Finding", "Known", "Rule", "Severity", "check", "compared", "not_overridden"]
 
 RULES: tuple[Rule, ...] = (
     *link_rules.RULES,
@@ -27,6 +27,9 @@ RULES: tuple[Rule, ...] = (
     *afterwards.RULES,
     *tone.RULES,
     *report.RULES,
+    *spelling.RULES,
+    *reading.RULES,
+    *substance.RULES,
 )
 
 RULE_IDS = frozenset(rule.id for rule in RULES)
@@ -47,6 +50,11 @@ def _checked(text: str, known: Known, kind: Kind, answers: Answers, whole: bool)
     draft = Draft(text, known, kind, answers)
     found = [finding for rule in RULES if whole or not rule.whole for finding in rule.findings(draft)]
     return tuple(sorted(found, key=lambda finding: (_ORDER.index(finding.severity), finding.start)))
+
+
+def compared(text: str, canonical: str, facts: Facts, kind: Kind) -> tuple[Finding, ...]:
+    """What a destination's text says otherwise than the announcement's text."""
+    return tuple(substance.SAYS_OTHERWISE.findings(Draft(text, Known.of(facts), kind, canonical=canonical)))
 
 
 def not_overridden(findings: tuple[Finding, ...], overrides: tuple[Override, ...]) -> tuple[Finding, ...]:

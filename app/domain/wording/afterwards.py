@@ -29,7 +29,7 @@ _HELP = pattern(
 )
 _PARTS = {
     "how it was found": pattern(r"found", r"notic\w+", r"discover\w*", r"detect\w*", r"alert(?:s|ed)?", r"reported", r"monitoring", r"spotted", r"identified", r"learn(?:ed|t)", r"became aware", r"told us"),
-    "responsibility": pattern(r"responsib(?:le|ility) (?:for|is ours)?", r"(?:take|takes|took|accept|bear)(?: \w+)? responsibility", r"our (?:own )?(?:fault|mistake|error|failure|bug)", r"we (?:should have|failed|got \w+ wrong|own|let you down)", r"apolog\w+", r"sorry"),
+    "responsibility": pattern(r"responsib(?:le|ility) (?:for|is ours)", r"we (?:are|were)(?: \w+)? responsible", r"(?:take|takes|took|accept|bear)(?: \w+)? responsibility", r"our (?:own )?(?:fault|mistake|error|failure|bug)", r"we (?:should have|failed|got \w+ wrong|own|let you down)", r"apolog\w+", r"sorry"),
     "technical details": pattern(r"technical", r"root cause", r"caused by", r"vulnerab\w+", r"exploit\w*", r"due to", r"bug", r"flaw", r"misconfig\w+", r"how it happened", r"because (?:an?|the|one|of)", r"CVE-\d+-\d+"),
     "prevention": pattern(r"prevent\w*", r"from now on", r"we now", r"in (?:the )?future", r"so that [^.!?]{0,200} again", r"we (?:have |will )?(?:since )?(?:add\w*|introduc\w+|requir\w+|chang\w+)", r"measures", r"improv\w+", r"lessons?"),
     "how to disclose responsibly": pattern(r"disclos\w+", r"bug bounty", r"report (?:\w+ ){0,3}(?:vulnerabilit\w+|issues?|bugs?|problems?|flaws?|findings?)(?: \w+)* (?:to|at|via|through|under)?", r"security\.txt", r"security@\S+"),

@@ -30,7 +30,7 @@ _ENGLISH_NO = re.compile(
     r"\b(?:not|never|nobody|no one|don't|doesn't|won't|wouldn't|mustn't|shouldn't|cannot|can't|without|avoid|refuse|ignore|beware|nor|neither|stop|refrain|instead of|rather than)\b"
     r"|\b(?:that|which|who|it|they|attackers?|scammers?|thieves|criminals|someone|anyone|anybody|[\w-]*mails?|messages?|texts?|posts?|sites?|pages?|apps?|callers?|phish\w+|copy|bots?"
     r"|popups?|pop-ups?|links?) (?:\w+ )?(?:asks?|asked|asking|tells?|told|telling|urges?|prompts?|prompted|requests?|requested|wants?|invites?|instructs?|says?|said|demands?)\b"
-    r"|\basking (?:you|users|people|for)\b|\btrick\w*\b|\blur(?:e|ed|ing|es)\b",
+    r"|\b(?:was|were|been|being|got|get) asked\b|\basking (?:you|users|people|for)\b|\btrick\w*\b|\blur(?:e|ed|ing|es)\b",
     re.I,
 )
 _CLAUSE = re.compile(r"[^.;:!?\n。！？；]+")

@@ -1,6 +1,7 @@
 """English as the rules of meaning read it: sentences and clauses, and whether a text is English at all.
 
-A text is English where enough of its words are function words that are common in English and in no other language of Latin letters.
+A text is English where enough of its words are function words that are common in English and in no other language of Latin letters, or
+where nearly all of them are in the dictionary, as in a short one.
 """
 
 from __future__ import annotations
@@ -9,118 +10,33 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from app.domain.wording.dictionary import known
+
 LONGEST = 600
 """A sentence of more characters is read in pieces: patterns that look back and forth in it would take their time."""
 
 ENOUGH = 0.12
 """The share of function words from which a text is English."""
 
-_FUNCTION_WORDS = frozenset(
-    [
-        "the",
-        "and",
-        "you",
-        "your",
-        "yours",
-        "are",
-        "our",
-        "ours",
-        "this",
-        "that",
-        "these",
-        "those",
-        "not",
-        "have",
-        "will",
-        "with",
-        "from",
-        "were",
-        "it",
-        "its",
-        "please",
-        "only",
-        "here",
-        "there",
-        "been",
-        "who",
-        "whose",
-        "but",
-        "can",
-        "could",
-        "would",
-        "may",
-        "if",
-        "they",
-        "them",
-        "their",
-        "what",
-        "when",
-        "where",
-        "now",
-        "must",
-        "should",
-        "us",
-        "any",
-        "into",
-        "or",
-        "is",
-        "was",
-        "don't",
-        "doesn't",
-        "didn't",
-        "won't",
-        "isn't",
-        "aren't",
-        "we",
-        "we're",
-        "you're",
-        "everyone",
-        "anyone",
-        "nobody",
-        "nothing",
-        "all",
-        "other",
-        "others",
-        "at",
-        "after",
-        "before",
-        "until",
-        "since",
-        "again",
-        "no",
-        "of",
-        "for",
-        "by",
-    ]
-)
-_ONLY_ENGLISH = _FUNCTION_WORDS - frozenset(
-    [
-        "is",
-        "was",
-        "we",
-        "at",
-        "no",
-        "of",
-        "for",
-        "by",
-        "can",
-        "may",
-        "or",
-        "all",
-        "will",
-        "were",
-        "where",
-        "here",
-        "us",
-        "on",
-        "since",
-        "until",
-        "now",
-    ]
-)
+FEWEST, NEARLY_ALL = 4, 0.85
+"""How many words in small letters a text must have, and which share of them must be in the dictionary, to be English for that."""
+
+_FUNCTION_WORDS = frozenset([
+    "whether", "whatever", "ever", "once", "yes",
+    "the", "and", "you", "your", "yours", "are", "our", "ours", "this", "that", "these", "those", "not", "have", "will", "with", "from", "were", "it", "its",
+    "please", "only", "here", "there", "been", "who", "whose", "but", "can", "could", "would", "may", "if", "they", "them", "their", "what", "when", "where",
+    "now", "must", "should", "us", "any", "into", "or", "is", "was", "don't", "doesn't", "didn't", "won't", "isn't", "aren't", "we", "we're", "you're",
+    "everyone", "anyone", "nobody", "nothing", "all", "other", "others", "at", "after", "before", "until", "since", "again", "no", "of", "for", "by", "how",
+    "which", "than", "then", "does", "did", "more", "some", "every", "without", "through", "because", "about", "out", "down", "need", "never", "still",
+    "while", "between", "to", "an", "be", "had", "over", "has",
+])  # fmt: skip
+_ONLY_ENGLISH = _FUNCTION_WORDS - frozenset([
+    "is", "was", "we", "at", "no", "of", "for", "by", "can", "may", "or", "all", "will", "were", "where", "here", "us", "on", "since", "until", "now", "to",
+    "an", "be", "had", "over", "has",
+])  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SENTENCE = re.compile(r"[^\n]*?(?:[.!?…]+[\"'”’)\]]*(?=\s|$)|\n|$)")
-_CLAUSE = re.compile(r"[.;:!?\n…—–]|\s-\s|,?\s\b(?:but|instead|then|otherwise)\b")
+_CLAUSE = re.compile(r"[.;!?\n…—–]|:(?!//)|\s-\s|,?\s\b(?:but|instead|then|otherwise)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,24 +50,19 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class English:
-    """A text in English. `prose` is the text with every link blanked and curly apostrophes straight, character for character."""
+    """A text in English; `prose` is `without_links`."""
 
     prose: str
     sentences: tuple[Sentence, ...]
 
     @classmethod
-    def of(cls, text: str, links: Iterable[tuple[int, int]]) -> English | None:
-        """The text, or None where it is not English."""
-        prose = list(text.replace("’", "'"))
-        for start, end in links:
-            prose[start:end] = ("https://" + "x" * (end - start))[: end - start] if end - start > 8 else "x" * (end - start)
-        joined = "".join(prose)
-        words = [word.lower() for word in _WORD.findall(joined) if word != "https" and set(word) != {"x"}]
+    def of(cls, prose: str) -> English | None:
+        """A text without its links, or None where it is not English."""
+        words = [word.lower() for word in _WORD.findall(prose) if word != "https" and set(word) != {"x"}]
         common = sum(word in _FUNCTION_WORDS for word in words)
         sure = sum(word in _ONLY_ENGLISH for word in words)
-        if not words or common < 0.2 * len(words) or sure < ENOUGH * len(words):
-            return None
-        return cls(joined, tuple(_sentences(joined)))
+        told = bool(words) and common >= 0.2 * len(words) and sure >= ENOUGH * len(words)
+        return cls(prose, tuple(_sentences(prose))) if told or _mostly_known(prose) else None
 
     def has(self, pattern: re.Pattern[str]) -> bool:
         """Whether it is somewhere in the prose."""
@@ -160,6 +71,21 @@ class English:
     def with_both(self, one: re.Pattern[str], other: re.Pattern[str]) -> bool:
         """Whether some sentence has both."""
         return any(one.search(sentence.text) and other.search(sentence.text) for sentence in self.sentences)
+
+
+def _mostly_known(prose: str) -> bool:
+    """Whether nearly all words are in the dictionary; those with a capital may be names, or a language's nouns."""
+    words = [word for word in _WORD.findall(prose[:LONGEST]) if len(word) > 1 and word.islower() and word != "https" and set(word) != {"x"}]
+    return len(words) >= FEWEST and sum(map(known, words)) >= NEARLY_ALL * len(words)
+
+
+def without_links(text: str, links: Iterable[tuple[int, int]]) -> str:
+    """The text with every link blanked and curly apostrophes straight, character for character."""
+    prose = text.replace("’", "'")
+    for start, end in links:
+        length = end - start
+        prose = prose[:start] + ("https://" + "x" * length if length > 8 else "x" * length)[:length] + prose[end:]
+    return prose
 
 
 def _sentences(prose: str) -> Iterator[Sentence]:

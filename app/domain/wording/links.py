@@ -38,7 +38,7 @@ _ATTRIBUTE = re.compile(r"\b(?:href|src|action|formaction|srcset)\s*=\s*(?:\"(?P
 _NAME = re.compile(rf"(?<![\w.-])[\w-]+(?:\.[\w-]+)+(?P<tail>\.?(?::\d+)?(?:[/?#]{_TAIL}*)?)")
 _ASCII_NAME = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 _MAIL_USER = re.compile(r"[\w.+%-]+@$")
-_FORWARDED = re.compile(r"(?:[a-z][a-z0-9+.-]{0,19}:[/\\]+|(?<!:)[/\\]{2})([^/\\?#\s\"'<>&;,]+)", re.I)
+_FORWARDED = re.compile(r"(?:[a-z][a-z0-9+.-]{0,19}:[/\\]+|(?<!:)[/\\]{2})([^/\\?#\s\"'<>&;,“”„‘’«»‹›]+)", re.I)
 _BASE64 = re.compile(r"[A-Za-z0-9_+/-]{12,}={0,2}")
 
 
@@ -63,17 +63,19 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A text as a browser reads host names, and for each of its characters the span of the original."""
+    """A text as a browser reads host names, and for each of its characters the span of the original; no spans where it is the original."""
 
     text: str
-    spans: tuple[tuple[int, int], ...]
+    spans: tuple[tuple[int, int], ...] = ()
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The original span of a span of this one."""
-        return self.spans[start][0], self.spans[end - 1][1]
+        return (self.spans[start][0], self.spans[end - 1][1]) if self.spans else (start, end)
 
 
-_PIECE = re.compile(rf"(?P<entity>&(?:\#\d+|\#[xX][0-9a-fA-F]+|[A-Za-z]\w*);)|(?P<invisible>[{INVISIBLE}])|.", re.S)
+_SPECIAL = re.compile(
+    rf"(?P<entity>&(?:\#\d{{1,40}};?|\#[xX][0-9a-fA-F]{{1,40}};?|[A-Za-z]\w{{0,30}};))|(?P<invisible>[{INVISIBLE}])|(?P<other>[^\x00-\x7f…])"
+)
 
 
 @lru_cache(maxsize=64)
@@ -81,17 +83,24 @@ def plain(text: str) -> Plain:
     """Without what nobody sees, with entities resolved, every form of dot as a dot and every width of a letter as the letter."""
     letters: list[str] = []
     spans: list[tuple[int, int]] = []
-    for found in _PIECE.finditer(text):
-        piece = found[0]
-        if found["invisible"]:
-            continue
-        if found["entity"]:
-            piece = html.unescape(piece)
-        elif not piece.isascii() and piece != "…":
-            piece = "." if piece in "。．｡" else unicodedata.normalize("NFKC", piece)
-        letters += piece
-        spans += [found.span()] * len(piece)
-    return Plain("".join(letters), tuple(spans))
+    done = 0
+    for found in _SPECIAL.finditer(text):
+        start, end = found.span()
+        letters.append(text[done:start])
+        spans += zip(range(done, start), range(done + 1, start + 1), strict=True)
+        piece = html.unescape(found[0]) if found["entity"] else _as_read(found[0]) if found["other"] else ""
+        letters.append(piece)
+        spans += [(start, end)] * len(piece)
+        done = end
+    if not done:
+        return Plain(text)
+    spans += zip(range(done, len(text)), range(done + 1, len(text) + 1), strict=True)
+    return Plain("".join((*letters, text[done:])), tuple(spans))
+
+
+@lru_cache(maxsize=4096)
+def _as_read(char: str) -> str:
+    return "." if char in "。．｡" else unicodedata.normalize("NFKC", char)
 
 
 def links(seen: Plain) -> Iterator[Link]:
@@ -125,7 +134,7 @@ def _trimmed(text: str, start: int, end: int) -> int:
     while end > start + 1:
         last = text[end - 1]
         pair = {")": "(", "]": "["}.get(last)
-        if last in ".,;:!?*_~" or (pair and text.count(last, start, end) > text.count(pair, start, end)):
+        if last in ".,;:!?*_~“”„‘’«»‹›" or (pair and text.count(last, start, end) > text.count(pair, start, end)):
             end -= 1
         else:
             break
@@ -164,7 +173,7 @@ def _made(start: int, end: int, rest: str, written: str) -> Link | None:
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     address = rest[len(authority) :]
     user, _, place = unquote(authority).rpartition("@")
-    place = place if place.startswith("[") else re.split(r"[!$&'()*+,;=]", place, maxsplit=1)[0]
+    place = place if place.startswith("[") else re.split(r"[!$&'()*+,;=\[\]]", place, maxsplit=1)[0]
     hosts = [canonical(_without_port(place))]
     shorter = _ASCII_NAME.match(place)
     if not place.isascii() and shorter and not registrable(hosts[0]):  # a word of another script stands right after it
@@ -183,7 +192,7 @@ def _without_port(place: str) -> str:
 def _of_name(seen: Plain, found: re.Match[str]) -> Iterator[Link]:
     """A bare name; where it is glued to words of another script, the ASCII name in it that a platform would link."""
     text, name = seen.text, found[0][: len(found[0]) - len(found["tail"])]
-    host = canonical(name)
+    host = canonical(name.strip("_."))
     start, end = found.start(), _trimmed(text, found.start(), found.end())
     glued = [] if name.isascii() else [m for m in _ASCII_NAME.finditer(name) if _stands_apart(name, m) and len(m[0]) < len(name)]
     mail = bool(_MAIL_USER.search(text[max(0, start - 80) : start]))

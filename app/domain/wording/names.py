@@ -50,7 +50,8 @@ def bare_host(given: str) -> str:
 def _address(host: str) -> str:
     """An IPv4 or IPv6 address in any form that a browser takes (decimal, hexadecimal, octal, short), else ""."""
     try:
-        return str(ipaddress.ip_address(host))
+        address = ipaddress.ip_address(host)
+        return str(getattr(address, "ipv4_mapped", None) or address)
     except ValueError:
         parts = host.split(".")
     if not 1 <= len(parts) <= 4 or not all(re.fullmatch(r"0x[0-9a-f]*|\d+", part) for part in parts):
@@ -171,36 +172,10 @@ def is_bare_link(host: str, written: str) -> bool:
     return not all(len(label) == 1 for label in labels) and not labels[-1].isdigit()
 
 
-FILE_ENDINGS = frozenset(
-    [
-        "ad",
-        "ai",
-        "am",
-        "as",
-        "cc",
-        "cfd",
-        "hm",
-        "la",
-        "md",
-        "mk",
-        "ml",
-        "mm",
-        "mo",
-        "mov",
-        "pl",
-        "pm",
-        "ps",
-        "pub",
-        "py",
-        "rs",
-        "sc",
-        "sh",
-        "so",
-        "st",
-        "tf",
-        "zip",
-    ]
-)
+FILE_ENDINGS = frozenset([
+    "ad", "ai", "am", "as", "cab", "cc", "cfd", "gd", "hm", "java", "la", "md", "mk", "ml", "mm", "mo", "mov", "pid", "pl", "pm", "properties", "ps", "pub", "py",
+    "rs", "sc", "sh", "so", "st", "sv", "target", "tf", "zip",
+])  # fmt: skip
 """Endings of files that are top-level domains too; where a name is meant as a link, people write it with a scheme."""
 
 TECHNOLOGIES = frozenset(

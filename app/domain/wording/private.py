@@ -42,7 +42,9 @@ def _secret_in_text(draft: Draft) -> Iterator[Spot]:
 def _seed_phrases(text: str) -> Iterator[Spot]:
     """Twelve or more words in a row of one official list. Chinese words count where something stands between them."""
     words = list(_WORD.finditer(text))
-    known = [_lists_with(unicodedata.normalize("NFKD", word[0].lower())) for word in words]
+    if len(words) < SEED_WORDS:
+        return
+    known = [_lists_with(word[0].lower()) for word in words]
     start = 0
     while start < len(words):
         end, lists = start, known[start]
@@ -72,6 +74,7 @@ def _lists() -> dict[str, frozenset[str]]:
 
 @lru_cache(maxsize=8192)
 def _lists_with(word: str) -> frozenset[str]:
+    word = unicodedata.normalize("NFKD", word)
     return frozenset(name for name, words in _lists().items() if word in words)
 
 

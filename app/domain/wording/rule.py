@@ -12,7 +12,7 @@ from typing import Literal
 
 from app.domain.announcement import Answers, Kind
 from app.domain.incident import Facts
-from app.domain.wording.english import English
+from app.domain.wording.english import English, without_links
 from app.domain.wording.links import Link, links, plain
 from app.domain.wording.names import bare_host, within
 
@@ -72,12 +72,13 @@ class Known:
 
 @dataclass(frozen=True)
 class Draft:
-    """A text with all that the rules need to know of it."""
+    """A text with all that the rules need to know of it. `canonical` is the announcement's text, where this is one destination's."""
 
     text: str
     known: Known
     kind: Kind
     answers: Answers = field(default_factory=Answers)
+    canonical: str = ""
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
@@ -85,9 +86,14 @@ class Draft:
         return tuple(links(plain(self.text)))
 
     @cached_property
+    def prose(self) -> str:
+        """The text with every link blanked, character for character."""
+        return without_links(self.text, [(link.start, link.end) for link in self.links])
+
+    @cached_property
     def english(self) -> English | None:
         """The text as the rules of meaning read it, or None where it is in a language that they do not know."""
-        return English.of(self.text, [(link.start, link.end) for link in self.links])
+        return English.of(self.prose)
 
     @cached_property
     def fine(self) -> tuple[str, ...]:
@@ -107,6 +113,7 @@ class Rule:
     """One rule: what it finds, how grave that is, why, and an example of each.
 
     `whole` marks a rule that asks for something: it looks at the canonical text alone, for a pointer need not say everything.
+    `beside` is the canonical text of the examples, where the rule compares one destination's text with it.
     """
 
     id: str
@@ -118,6 +125,7 @@ class Rule:
     find: Callable[[Draft], Iterator[Spot]]
     kinds: frozenset[Kind] = frozenset(Kind)
     whole: bool = False
+    beside: str = ""
 
     def findings(self, draft: Draft) -> Iterator[Finding]:
         """What it finds in a draft, in the order of the text."""

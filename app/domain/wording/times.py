@@ -33,6 +33,7 @@ _RELATIVE = pattern(
 _WINDOW = re.compile(
     rf"\b(?:between|from) (?P<start>{_CLOCK})(?: UTC)? (?:and|to|until) (?P<end>{_CLOCK}) UTC(?: on|,)? (?P<date>{_DATE.pattern})", re.I
 )
+LEAP_YEAR = 2024  # in which every day exists
 _ABOUT_READERS = pattern(r"you|your|users?|customers?|anyone|everyone|people|patients?|affected")
 
 
@@ -95,6 +96,13 @@ def _other_window(draft: Draft) -> Iterator[Spot]:
                 start = sentence.start + found.start()
                 told = f"The incident says {_said(started)} to {_said(ended)} UTC. Mend the text or the incident."
                 yield Spot(start, start + len(found[0]), told)
+
+
+def dates(prose: str) -> Iterator[tuple[str, int, int]]:
+    """The days of a text, as MM-DD, with their places."""
+    for found in _DATE.finditer(prose):
+        if day := _date(found, LEAP_YEAR):
+            yield day[5:], *found.span()
 
 
 def _said(moment: datetime) -> str:

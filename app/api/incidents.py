@@ -64,6 +64,13 @@ async def whole_timeline(ctx: Ctx, caller: Reader, after: After = 0, limit: Limi
         return _page(await timeline.entries(tx, after=after, limit=limit + 1), limit)
 
 
+@router.get("/timeline/checkpoint", tags=["timeline"])
+async def checkpoint(ctx: Ctx, caller: Reader) -> dict[str, str | None]:
+    """The last checkpoint of the record (a C2SP signed note, null before the first), and the key that verifies it; note that elsewhere."""
+    made = ctx.checkpoints
+    return {"key": str(made.signer.verifier) if made else None, "checkpoint": (made.note if made else "") or None}
+
+
 @router.get("/follow-ups", tags=["follow-ups"])
 async def unfinished(ctx: Ctx, caller: Reader, after: str = "", limit: Limit = 50) -> dict[str, Any]:
     """Every follow-up that is still owed."""

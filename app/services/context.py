@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.contract import Adapter, Config, Role
 from app.domain.roster import Roster
+from app.services.checkpoint import Checkpoints
 from app.settings import Settings
 from app.store.database import Database
 
@@ -75,6 +76,7 @@ class Context:
     post_mail: Callable[[str, str, str], Awaitable[None]] | None  # to, subject, text
     roster_problem: Callable[[], str] = str  # why its file could not be read since, or ""
     enrolments: dict[str, Enrolment] = field(default_factory=dict, repr=False)  # by token; a restart forgets them
+    checkpoints: Checkpoints | None = None  # of the record, where this process makes them
     wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
     runner: str = field(default_factory=lambda: new_id("wk", datetime.now(UTC)))  # this worker; one that was buried takes another
 

@@ -56,6 +56,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """What chains an entry."""
+
+    seq: int
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """What an entry will tell."""
 
@@ -131,6 +140,12 @@ async def entries(tx: AsyncConnection, *, incident: str = "", announcement: str 
     if announcement:
         query = query.where(timeline.c.announcement == announcement)
     return await many(tx, Entry, query)
+
+
+async def links(tx: AsyncConnection, *, first: int, limit: int) -> list[Link]:
+    """Of the entries from the sequence number `first` on, in order."""
+    query = select(timeline.c.seq, timeline.c.previous, timeline.c.hash).where(timeline.c.seq >= first)
+    return await many(tx, Link, query.order_by(timeline.c.seq).limit(limit))
 
 
 def first_broken(chain: Iterable[Entry]) -> int | None:

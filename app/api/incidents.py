@@ -9,13 +9,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api.access import Announcer, Ctx, Reader, once
 from app.api.models import ClockIn, MarkIn, ResolveIn, RetryIn
+from app.api.problems import DOCUMENTED
 from app.services import act, follow_up, views
 from app.services.context import Context, Refused
 from app.store import announcements as store
 from app.store import deliveries, follow_ups, timeline
 from app.store.tables import house
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", responses=DOCUMENTED)
 Limit = Annotated[int, Query(ge=1, le=200)]
 After = Annotated[int, Query(ge=0, le=2**31 - 1)]
 

@@ -19,6 +19,7 @@ from app.api import announcements, checks, destinations, incidents, problems, ro
 from app.api.bodies import Bodies
 from app.api.gate import Gate
 from app.api.tokens import Tokens, today
+from app.bootstrap.checkpoints import open_checkpoints
 from app.bootstrap.house import House, open_house
 from app.bootstrap.parts import Part
 from app.services import own_name
@@ -66,7 +67,14 @@ def application(ctx: Context, tokens: Tokens) -> FastAPI:
 async def serve(settings: Settings, part: Part = Part.WHOLE) -> None:
     """Serves until SIGTERM or SIGINT, then lets what is under way finish. Raises `ConfigurationError` before anything is opened."""
     async with open_house(settings, part) as house:
-        await _serve(house)
+        checkpoints = house.ctx.checkpoints = open_checkpoints(settings)  # by one process: a second one would sign beside it
+        log.info("checkpoints", key=str(checkpoints.signer.verifier), file=str(checkpoints.file))
+        making = asyncio.ensure_future(checkpoints.run(house.ctx.database))
+        try:
+            await _serve(house)
+        finally:
+            making.cancel()
+            await asyncio.gather(making, return_exceptions=True)
 
 
 async def work(settings: Settings) -> None:

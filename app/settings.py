@@ -71,6 +71,14 @@ class Settings(BaseSettings):
     cli_signature: bool = Field(
         False, description="true: of those who approve, one at least must sign with an SSH key, by the command line"
     )
+    checkpoint_key: SecretStr = Field(
+        SecretStr(""), description="Signs checkpoints of the record: `openssl rand -base64 32`; empty: made once in the data folder"
+    )
+    checkpoint_file: str = Field(
+        "", description="File to which checkpoints are appended, best on another machine; empty: checkpoints in the data folder"
+    )
+    checkpoint_url: SecretStr = Field(SecretStr(""), description="Where each checkpoint is sent as well, by a POST; empty: nowhere")
+    checkpoint_seconds: float = Field(60, description="Seconds between checkpoints while the record grows", ge=1, le=86_400)
     smtp_host: str = Field("", description="Mail server for approval links; empty: no mail, links go to internal destinations only")
     smtp_port: int = Field(587, description="Its port")
     smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none")

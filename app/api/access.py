@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request, Response, Security
-from fastapi.security import SecurityScopes
+from fastapi.security import HTTPBearer, SecurityScopes
 from pydantic_core import to_json
 
 from app.api.problems import Barred
@@ -29,7 +29,10 @@ def context(request: Request) -> Context:
     return request.app.state.ctx  # type: ignore[no-any-return]
 
 
-def principal(request: Request, needed: SecurityScopes) -> str:
+BEARER = HTTPBearer(scheme_name="token", description="A machine token (`tocsin token`). It never approves.", auto_error=False)
+
+
+def principal(request: Request, needed: SecurityScopes, _: Annotated[object, Security(BEARER)]) -> str:
     """`token:<name>` of a caller whose token has the needed scopes. Raises `Barred`: 401 for anybody else, 403 where one is missing."""
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     tokens: Tokens = request.app.state.tokens

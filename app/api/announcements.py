@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.api.access import Announcer, Ctx, Reader, once, whole
 from app.api.models import AnnouncementIn, CorrectionIn, WordingIn
+from app.api.problems import DOCUMENTED
 from app.domain.announcement import Kind
 from app.domain.approval import Approval, ApprovalRefused
 from app.domain.incident import Facts
@@ -20,7 +21,7 @@ from app.services.context import Context, Refused, seeded_id
 from app.store import announcements as store
 from app.store import timeline
 
-router = APIRouter(prefix="/v1/announcements", tags=["announcements"])
+router = APIRouter(prefix="/v1/announcements", tags=["announcements"], responses=DOCUMENTED)
 
 FINISHED = {"sent", "cancelled"}
 
@@ -72,7 +73,13 @@ async def evidence(announcement_id: str, ctx: Ctx, caller: Reader) -> Response:
     return whole(await views.evidence(ctx, announcement_id))
 
 
-@router.post("/{announcement_id}/approvals")
+SIGNED = {"type": "object", "required": ["signature", "statement"]}  # to the byte as it was signed, so no model reads it
+
+
+@router.post(
+    "/{announcement_id}/approvals",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": SIGNED}}}},
+)
 async def sign(announcement_id: str, request: Request, ctx: Ctx, caller: Reader) -> Response:
     """Takes one signed decision (docs/approval-format.md). The signature is what counts; the token only opens the door."""
     raw = await request.body()

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 
 from app.api.access import Ctx, Reader, whole
 from app.api.models import Line, Sentence, Strict, Text, Zone
+from app.api.problems import DOCUMENTED
 from app.domain import wording
 from app.domain.announcement import Answers, Kind
 from app.domain.wording import Known
@@ -18,7 +19,7 @@ from app.domain.wording.names import bare_host
 from app.settings import Settings, words
 from app.store.tables import iso
 
-router = APIRouter(prefix="/v1/checks", tags=["checks"])
+router = APIRouter(prefix="/v1/checks", tags=["checks"], responses=DOCUMENTED)
 
 
 def _place(value: str) -> str:

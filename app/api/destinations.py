@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.access import Announcer, Ctx, Reader, once
 from app.api.models import ExcludeIn
+from app.api.problems import DOCUMENTED
 from app.services import check, exclude
 
-router = APIRouter(prefix="/v1/destinations", tags=["destinations"])
+router = APIRouter(prefix="/v1/destinations", tags=["destinations"], responses=DOCUMENTED)
 
 
 @router.get("")

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api.access import Announcer, Ctx, Reader, once
 from app.api.models import ClockIn, MarkIn, ResolveIn, RetryIn
+from app.api.problems import DOCUMENTED
 from app.services import act, follow_up, views
 from app.services.context import Context, Refused
 from app.store import announcements as store
 from app.store import deliveries, follow_ups, timeline
 from app.store.tables import house
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", responses=DOCUMENTED)
 Limit = Annotated[int, Query(ge=1, le=200)]
 After = Annotated[int, Query(ge=0, le=2**31 - 1)]
 
@@ -62,6 +63,13 @@ async def whole_timeline(ctx: Ctx, caller: Reader, after: After = 0, limit: Limi
     """The whole record, oldest first, with its hashes."""
     async with ctx.database.read() as tx:
         return _page(await timeline.entries(tx, after=after, limit=limit + 1), limit)
+
+
+@router.get("/timeline/checkpoint", tags=["timeline"])
+async def checkpoint(ctx: Ctx, caller: Reader) -> dict[str, str | None]:
+    """The last checkpoint of the record (a C2SP signed note, null before the first), and the key that verifies it; note that elsewhere."""
+    made = ctx.checkpoints
+    return {"key": str(made.signer.verifier) if made else None, "checkpoint": (made.note if made else "") or None}
 
 
 @router.get("/follow-ups", tags=["follow-ups"])

@@ -23,6 +23,35 @@ CallNext = Callable[[Request], Awaitable[Response]]
 MEDIA_TYPE = "application/problem+json"
 
 
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "status", "title", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "status": {"type": "integer"},
+        "title": {"type": "string", "description": "What is wrong"},
+        "detail": {"type": "string", "description": "What to do"},
+        "errors": {
+            "type": "array",
+            "description": "Every field that is wrong",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    kind: {"description": told, "content": {MEDIA_TYPE: {"schema": PROBLEM}}}
+    for kind, told in {
+        "4XX": "Nothing was done: what is wrong, and what to do",
+        "5XX": "It is not known whether it was done: send the same request again, with its Idempotency-Key",
+    }.items()
+}
+"""What the description of the API says of every route's refusals."""
+
+
 class Barred(Refused):
     """A refusal of who calls, with the headers that go with it."""
 

@@ -8,9 +8,10 @@ from fastapi import APIRouter
 
 from app.api.access import Announcer, Ctx, Reader
 from app.api.models import EnrolmentIn
+from app.api.problems import DOCUMENTED
 from app.services import enrol
 
-router = APIRouter(prefix="/v1/roster", tags=["roster"])
+router = APIRouter(prefix="/v1/roster", tags=["roster"], responses=DOCUMENTED)
 
 
 @router.get("")

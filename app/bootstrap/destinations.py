@@ -203,7 +203,7 @@ class _Entry:
 
     def _stays_in_drill(self, config: Config, problems: list[str]) -> None:
         reached = urlsplit(config.base_url).hostname or config.fields.get("host", "")
-        if self.settings.drill and config.platform != "manual" and not _loopback(reached):
+        if self.settings.drill and config.platform != "manual" and not loopback(reached):
             problems.append(f"Destination {self.id}: a drill reaches stand-ins on this machine only; set `base_url` to one.")
 
 
@@ -213,7 +213,8 @@ def _plain(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _loopback(host: str) -> bool:
+def loopback(host: str) -> bool:
+    """Whether that host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

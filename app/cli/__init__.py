@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 _COMMANDS = {
     "serve": ("app.cli.processes", "Run Tocsin: API, pages and broadcasts in one process."),
     "worker": ("app.cli.processes", "Carry broadcasts beside `serve`, on the same Postgres database."),
+    "migrate": ("app.cli.processes", "Bring the database to this version, and give a role its rights."),
     "rehearse": ("app.cli.rehearse", "Run the whole main job against built-in stand-ins."),
     "announce": ("app.cli.announce", "Submit an announcement."),
     "revise": ("app.cli.announce", "Replace the words of an announcement that is not approved yet."),
@@ -37,6 +38,7 @@ _COMMANDS = {
     "templates": ("app.cli.templates", "List the prepared words, or show one template."),
     "check-text": ("app.cli.check_text", "Check the words of a text, or of a file of labelled messages."),
     "verify": ("app.cli.verify", "Verify an exported timeline or approval offline."),
+    "checkpoint": ("app.cli.verify", "Print the last signed checkpoint of the timeline."),
     "roster": ("app.cli.roster", "Show the roster and who signed it, enrol a key, or sign it."),
     "embed": ("app.cli.embed", "Print the tag that shows the banner on your pages."),
     "token": ("app.cli.tokens", "Make a machine token, and the entry that configures it."),

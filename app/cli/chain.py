@@ -1,12 +1,13 @@
 """The hash chain of an exported timeline: reading its rows, and saying where and why it breaks.
 
-Which row follows from which is decided by `app.store.timeline`; a field that no hash covers is refused here.
+Which row follows from which is decided by `app.store.timeline`; a field that no hash covers is refused here. What a signed checkpoint
+says of the same rows is `app.domain.checkpoint`'s.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ import rfc8785
 
 from app.cli.output import one_line, say
 from app.cli.words import called
+from app.domain.checkpoint import Checkpoint, Tree
 from app.store.tables import iso
 from app.store.timeline import Entry, first_broken
 
@@ -50,25 +52,31 @@ class _Unreadable(Exception):
 
 
 class Chain:
-    """The entries of some rows, one after another, and how far they were taken."""
+    """The entries of some rows, one after another, and how far they were taken; they have to agree with the checkpoints."""
 
-    def __init__(self, rows: Iterable[Any]) -> None:
+    def __init__(self, rows: Iterable[Any], checkpoints: Sequence[Checkpoint] = ()) -> None:
         self._rows = iter(rows)
+        self.checkpoints = sorted(checkpoints, key=lambda one: one.size)
         self.held: Entry | None = None  # the last that follows from those before
         self.last: Entry | None = None
         self.problem = ""
+        self.conflict = ""  # the problem, where it is what a checkpoint says
+        self._tree = Tree()
+        self._sizes = {one.size for one in checkpoints}
+        self._roots: dict[int, bytes] = {}
 
     def check(self) -> Chain:
         """Takes rows until one does not hold; then `problem` says which and why."""
         try:
             broken = first_broken(self._entries())
         except _Unreadable as error:
-            self.held = self.last
+            self._hold()
             self.problem = f"The row after {self.last.seq if self.last else 0} does not hold: {error}."
             return self
         if broken is None:
-            self.held = self.last
-            self.problem = "" if self.last else "There is no row to verify."
+            self._hold()
+            self.conflict = self._conflict()
+            self.problem = self.conflict if self.last else "There is no row to verify."
         else:
             self.problem = f"Row {broken} does not hold: {self._why()}."
         return self
@@ -81,8 +89,29 @@ class Chain:
     def _entries(self) -> Iterator[Entry]:
         for row in self._rows:
             entry = _entry(row)
-            self.held, self.last = self.last, entry
+            self._hold()
+            self.last = entry
             yield entry
+
+    def _hold(self) -> None:
+        """The last one follows from those before."""
+        self.held = self.last
+        if self.held and self.checkpoints:
+            self._tree.add(bytes.fromhex(self.held.hash))
+            if self._tree.size in self._sizes:
+                self._roots[self._tree.size] = self._tree.root
+
+    def _conflict(self) -> str:
+        """Where a checkpoint says otherwise, or ""."""
+        agreed, rows = 0, self._tree.size
+        for one in self.checkpoints:
+            if one.size > rows:
+                return f"Rows are cut off at the end: a checkpoint was signed over {one.size}, and these are {rows}."
+            if one.size and self._roots[one.size] != one.root:
+                told = f"Rows 1 to {agreed} are those of the checkpoint before it" if agreed else "No checkpoint agrees"
+                return f"Rows 1 to {one.size} are not those over which a checkpoint was signed: they were written anew. {told}."
+            agreed = one.size
+        return ""
 
     def _why(self) -> str:
         assert self.last is not None

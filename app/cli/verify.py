@@ -1,7 +1,8 @@
-"""verify: check a timeline or approvals offline, from files alone; and export the timeline to be checked.
+"""verify: check a timeline or approvals offline, from files alone; and export the timeline to be checked. checkpoint: the last one signed.
 
 A timeline is JSON Lines, one entry a line, or the JSON of `GET /v1/timeline`. Every field of an entry is under its hash, so an unknown
-one is refused. The formats of approvals and manifests are written down in docs/approval-format.md.
+one is refused. The format of the timeline and its checkpoints is written down in docs/record-format.md, those of approvals and
+manifests in docs/approval-format.md.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from app.cli.words import read_bytes
 if TYPE_CHECKING:
     from app.cli.chain import Chain
     from app.domain.approval import Quorum, Verified
+    from app.domain.checkpoint import Checkpoint
 
 _LIMIT = 1 << 30
 
@@ -42,34 +44,101 @@ _LIMIT = 1 << 30
     show_default="TOCSIN_PUBLIC_URL",
     help="Of passkeys: the address of the service on whose page they signed.",
 )
+@click.option("--checkpoint", "checkpoint_file", metavar="FILE", help="Of a timeline: checkpoints that it has to agree with.")
+@click.option("--key", metavar="KEY", help="Of checkpoints: the key that signs them, as `tocsin checkpoint` told it when it was set up.")
 @click.option("--export", is_flag=True, help="Fetch the whole timeline from the server, print it as JSON Lines, and verify it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-def verify(files: tuple[str, ...], manifest_file: str | None, roster_file: str, origin: str, export: bool, as_json: bool) -> None:
+def verify(
+    files: tuple[str, ...],
+    manifest_file: str | None,
+    roster_file: str,
+    origin: str,
+    checkpoint_file: str | None,
+    key: str | None,
+    export: bool,
+    as_json: bool,
+) -> None:
     """Verify an exported timeline, or approvals, offline.
 
     \b
       tocsin verify --export > timeline.jsonl     (from the server, verified on the way)
       tocsin verify timeline.jsonl                (offline; - is stdin)
+      tocsin verify timeline.jsonl --checkpoint checkpoints --key tocsin.example.com/timeline+1a2b3c4d+AQ...
       tocsin verify approval-1.json approval-2.json --manifest manifest.json --roster roster.toml
 
-    Exit code 1 where anything does not hold. The end of a timeline cannot be proved from itself: compare the last
-    row's hash with one that you noted before.
+    Exit code 1 where anything does not hold. The end of a timeline cannot be proved from itself: give checkpoints that were
+    kept elsewhere, or compare the last row's hash with one that you noted before.
     """
     if export == bool(files):
         raise click.UsageError("Give a FILE, or - for stdin; or --export.")
+    if bool(checkpoint_file) != bool(key):
+        raise click.UsageError("--checkpoint and --key go together: without its key a checkpoint proves nothing.")
+    checkpoints = _checkpoints(checkpoint_file, key) if checkpoint_file and key else []
     if export:
         if as_json:
             raise click.UsageError("--export prints JSON Lines already.")
-        _export()
+        _export(checkpoints)
         return
     contents = [read_bytes(file, "what is to be verified", _LIMIT) for file in files]
     approvals = [_approval(raw) for raw in contents]
     if all(approvals):
+        if checkpoints:
+            raise click.UsageError("--checkpoint is for a timeline, and this is an approval.")
         _verify_approvals(contents, manifest_file, roster_file, origin, as_json)
     elif len(files) > 1:
         raise click.UsageError("Several files can be verified only where each is an approval.")
     else:
-        _verify_timeline(contents[0], files[0], as_json)
+        _verify_timeline(contents[0], files[0], checkpoints, as_json)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it and its key as JSON.")
+def checkpoint(as_json: bool) -> None:
+    """Print the last signed checkpoint of the timeline, and the key that verifies it.
+
+    \b
+    Note the key elsewhere when you set Tocsin up. It goes to the terminal, the checkpoint to stdout:
+      tocsin checkpoint >> checkpoints
+
+    A checkpoint says how many rows the timeline has, and the root of the Merkle tree over them, as a signed note (C2SP
+    tlog-checkpoint), so that any witness of such logs can keep it. docs/record-format.md tells more.
+    """
+    from app.cli.client import Client, route
+
+    told = Client().get(route("timeline", "checkpoint"))
+    if as_json:
+        put_json(told)
+    elif told["checkpoint"]:
+        put(told["checkpoint"])
+    else:
+        say("There is no checkpoint yet: nothing was recorded, or none could be kept (the server's log says why).")
+    if not as_json:
+        say(f"Key: {told['key']}")
+
+
+def _checkpoints(file: str, key: str) -> list[Checkpoint]:
+    """Those of the file that are signed with that key. Raises click's errors."""
+    from app.domain.checkpoint import Checkpoint, notes_of
+    from app.domain.note import NoteRefused, Verifier
+
+    notes = notes_of(read_bytes(file, "the checkpoints", _LIMIT).decode("utf-8", "replace"))
+    if not notes:
+        raise click.ClickException(f"{one_line(file)} holds no checkpoint: a signed note of three lines, an empty line, and a signature.")
+    found, why = [], ""
+    try:
+        verifier = Verifier.parse(key)
+    except NoteRefused as error:
+        raise click.UsageError(f"--key: {error}") from error
+    for note in notes:
+        try:
+            found.append(Checkpoint.opened(note, verifier))
+        except NoteRefused as error:
+            why = str(error)
+    if not found:
+        raise click.ClickException(f"No checkpoint of {one_line(file)} is signed with that key: {one_line(why)}")
+    if len(found) < len(notes):
+        say(f"{len(notes) - len(found)} of {len(notes)} checkpoints were passed over: {one_line(why)}")
+    return found
 
 
 def _approval(raw: bytes) -> bool:
@@ -81,12 +150,19 @@ def _approval(raw: bytes) -> bool:
     return isinstance(data, dict) and {"statement", "signature"} <= data.keys()
 
 
-def _verify_timeline(raw: bytes, name: str, as_json: bool) -> None:
+def _verify_timeline(raw: bytes, name: str, checkpoints: list[Checkpoint], as_json: bool) -> None:
     from app.cli.chain import Chain, rows_of
 
-    chain = Chain(rows_of(raw, name)).check()
+    chain = Chain(rows_of(raw, name), checkpoints).check()
     if as_json:
-        put_json({"ok": not chain.problem, "problem": chain.problem, **_held(chain)})
+        put_json(
+            {
+                "ok": not chain.problem,
+                "problem": chain.problem,
+                **_held(chain),
+                **({"checkpoints": len(checkpoints)} if checkpoints else {}),
+            }
+        )
     _verdict(chain, say if as_json else put)
 
 
@@ -97,13 +173,18 @@ def _held(chain: Chain) -> dict[str, Any]:
 def _verdict(chain: Chain, tell: Callable[[str], None]) -> None:
     """Tells how far the chain holds, and ends with exit code 1 where it does not."""
     held = chain.held
+    if chain.conflict:
+        raise click.ClickException(chain.conflict)
     if chain.problem:
         raise click.ClickException(chain.problem + (f" Rows 1 to {held.seq} hold." if held else ""))
     assert held is not None
     tell(f"The chain holds: {held.seq} rows, the last of {when(held.at.isoformat())}, hash {held.hash}")
+    if chain.checkpoints:
+        said = f"It agrees with {len(chain.checkpoints)} checkpoints, the last over {chain.checkpoints[-1].size} rows."
+        tell(said if len(chain.checkpoints) > 1 else f"It agrees with the checkpoint over {chain.checkpoints[0].size} rows.")
 
 
-def _export() -> None:
+def _export(checkpoints: list[Checkpoint]) -> None:
     from app.cli.chain import Chain
     from app.cli.client import Client, route
 
@@ -112,7 +193,7 @@ def _export() -> None:
             click.echo(json.dumps(row, separators=(",", ":")))
             yield row
 
-    chain = Chain(written()).check()
+    chain = Chain(written(), checkpoints).check()
     chain.drain()  # what does not hold is exported all the same
     _verdict(chain, say)
 

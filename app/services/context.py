@@ -12,6 +12,7 @@ from adapters.contract import Adapter, Config, Role
 from app.domain.roster import Roster
 from app.domain.roster_history import Trusted
 from app.domain.templates.template import Template
+from app.services.checkpoint import Checkpoints
 from app.services.seal import Seal
 from app.settings import Settings
 from app.store.database import Database
@@ -86,6 +87,7 @@ class Context:
     templates: Mapping[str, Template] = field(default_factory=dict)  # by id
     works: bool = True  # whether a worker runs in this process, and its adapters hold their credentials
     enrolments: dict[str, Enrolment] = field(default_factory=dict, repr=False)  # by token; a restart forgets them
+    checkpoints: Checkpoints | None = None  # of the record, where this process makes them
     wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
     roster_recorded: str = ""  # the digest of the roster's version that is known to stand in the timeline
     runner: str = field(default_factory=lambda: new_id("wk", datetime.now(UTC)))  # this worker; one that was buried takes another

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.store.tables import house
 
-HEAD = "0004"
+HEAD = "0006"
 _OLDER = {None, "0001", "0002"}
 _MOST_AHEAD = 400 * 24 * 3600.0
 _LOCK = 0x746F6375

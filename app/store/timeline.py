@@ -56,6 +56,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """What chains an entry."""
+
+    seq: int
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """What an entry will tell."""
 
@@ -137,6 +146,12 @@ async def last_of(tx: AsyncConnection, event: str) -> Entry | None:
     """The latest entry of that kind. It looks through all of them, so it is not for every request."""
     found = await many(tx, Entry, select(timeline).where(timeline.c.event == event).order_by(timeline.c.seq.desc()).limit(1))
     return found[0] if found else None
+
+
+async def links(tx: AsyncConnection, *, first: int, limit: int) -> list[Link]:
+    """Of the entries from the sequence number `first` on, in order."""
+    query = select(timeline.c.seq, timeline.c.previous, timeline.c.hash).where(timeline.c.seq >= first)
+    return await many(tx, Link, query.order_by(timeline.c.seq).limit(limit))
 
 
 def first_broken(chain: Iterable[Entry]) -> int | None:

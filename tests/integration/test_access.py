@@ -71,6 +71,7 @@ CLOSED = {
     "GET /v1/incidents/{incident_id}/timeline": Scope.READ,
     "POST /v1/incidents/{incident_id}/resolve": Scope.ANNOUNCE,
     "GET /v1/timeline": Scope.READ,
+    "GET /v1/timeline/checkpoint": Scope.READ,
     "GET /v1/follow-ups": Scope.READ,
     "POST /v1/deliveries/{delivery_id}/retry": Scope.ANNOUNCE,
     "POST /v1/deliveries/{delivery_id}/mark": Scope.ANNOUNCE,

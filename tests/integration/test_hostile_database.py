@@ -406,6 +406,10 @@ def test_a_changed_entry_of_the_record_shows(desk: Desk) -> None:
         return first_broken(Entry(**i | {"at": datetime.fromisoformat(i["at"]), "data": rfc8785.dumps(i["data"]).decode()}) for i in items)
 
     assert broken() is None
+    for verb in ("update", "delete"):  # which would stop a slip, not whoever can write there
+        with pytest.raises(sqlite3.IntegrityError, match="only ever added to"):
+            sql(desk, "UPDATE timeline SET actor = ''" if verb == "update" else "DELETE FROM timeline")
+        sql(desk, f"DROP TRIGGER timeline_{verb}")
     [(actor,)] = sql(desk, "SELECT actor FROM timeline WHERE seq = 2")
     sql(desk, "UPDATE timeline SET actor = 'first-reviewer' WHERE seq = 2")
     try:

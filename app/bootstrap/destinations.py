@@ -29,9 +29,9 @@ COMMON = {"id", "platform", "role", "account", "base_url", "fallback", "on_unkno
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
-def load_destinations(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, Destination]:
+def load_destinations(settings: Settings, environ: Mapping[str, str] = os.environ, *, credentials: bool = True) -> dict[str, Destination]:
     """All destinations by id, in the order of the file. Raises `ConfigurationError`."""
-    return open_destinations(read_entries(settings.destinations), settings, environ)
+    return open_destinations(read_entries(settings.destinations), settings, environ, credentials=credentials)
 
 
 def read_entries(path: Path) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ def refuse_too_much(
     part: Part, settings: Settings, destinations: Mapping[str, Destination], environ: Mapping[str, str] = os.environ
 ) -> None:
     """Raises `ConfigurationError`, which names every variable that this part must not have, a `…_FILE` of it as well."""
-    needless = {Part.WHOLE: [], Part.WEB: _posting(destinations), Part.WORKER: ["TOCSIN_API_TOKENS"]}[part]
+    needless = {Part.WHOLE: [], Part.WEB: _posting(destinations), Part.WORKER: ["TOCSIN_API_TOKENS", "TOCSIN_PUBLISHING_KEY"]}[part]
     found = [name for variable in needless for name in (variable, f"{variable}_FILE") if environ.get(name)]
     if found and not settings.drill:
         raise ConfigurationError([f"{name} is set, and {_WHY[part]}" for name in found])

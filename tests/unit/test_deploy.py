@@ -300,7 +300,10 @@ def test_a_worker_is_closed_as_the_server_is_and_has_no_port(compose: dict[str, 
     server, worker = compose["services"]["tocsin"], compose["services"]["worker"]
     assert "ports" not in worker
     assert (server["command"], worker["command"]) == (["serve", "--no-worker"], ["worker"])
-    own = {"ports", "command", "healthcheck", "environment", "secrets"}
+    own = {"ports", "command", "healthcheck", "environment", "secrets", "volumes"}
+    memories = [{mount.partition(":")[0] for mount in of["volumes"] if mount.endswith(":/data")} for of in (server, worker)]
+    assert memories[0]
+    assert not memories[0] & memories[1], "who breaks into the one cannot write which roster the other trusts"
     shared = [{name: of[name] for name in of if name not in own} for of in (server, worker)]
     assert shared[0] == shared[1]
     common = set(server["environment"].items()) & set(worker["environment"].items())

@@ -50,9 +50,9 @@ def test_the_web_process_refuses_each_secret_of_a_destination_and_of_the_mail(va
         assert "hunter2" not in told[0]
 
 
-def test_the_worker_refuses_the_tokens_of_callers(settings: Settings) -> None:
+def test_the_worker_refuses_the_tokens_of_callers_and_the_banners_key(settings: Settings) -> None:
     assert refused(Part.WORKER, settings, dict(ALL)) == ()
-    for name in ("TOCSIN_API_TOKENS", "TOCSIN_API_TOKENS_FILE"):
+    for name in ("TOCSIN_API_TOKENS", "TOCSIN_API_TOKENS_FILE", "TOCSIN_PUBLISHING_KEY", "TOCSIN_PUBLISHING_KEY_FILE"):
         assert refused(Part.WORKER, settings, ALL | {name: "x"})[0].startswith(f"{name} is set")
 
 

@@ -93,9 +93,9 @@ async def _draft(ctx: Context, tx: AsyncConnection, incident: IncidentRow, row: 
 async def tick(ctx: Context) -> int:
     """Moves every follow-up and send window that the clock has passed; returns how many. Reminds, and never sends."""
     async with ctx.database.read() as tx:  # a write would wake the loop that called
-        rows, closed = await follow_ups.ticking(tx, ctx.now), await store.past_window(tx, ctx.now)
-    moved = [await _moved(ctx, partial(_move, ctx, row)) for row in rows]
-    moved += [await _moved(ctx, partial(_expire, ctx, row.id)) for row in closed]
+        ticking, closed = await follow_ups.ticking(tx, ctx.now), await store.past_window(tx, ctx.now)
+    moved = [await _moved(ctx, partial(_move, ctx, id_)) for id_ in ticking]
+    moved += [await _moved(ctx, partial(_expire, ctx, id_)) for id_ in closed]
     return sum(moved)
 
 
@@ -109,9 +109,10 @@ async def _moved(ctx: Context, work: Callable[[AsyncConnection], Awaitable[None]
     return True
 
 
-async def _move(ctx: Context, row: FollowUpRow, tx: AsyncConnection) -> None:
-    state = followup.state_at(ctx.now, Window(row.opens, row.closes), FollowUpState(row.state))
-    if state.value == row.state:
+async def _move(ctx: Context, id_: str, tx: AsyncConnection) -> None:
+    row = await follow_ups.get(tx, id_)
+    state = followup.state_at(ctx.now, Window(row.opens, row.closes), FollowUpState(row.state)) if row else None
+    if row is None or state is None or state.value == row.state:
         return
     await follow_ups.change(tx, row.id, state=state.value)
     data = {"kind": row.kind, "state": state.value}

@@ -101,21 +101,21 @@ async def in_states(tx: AsyncConnection, states: Collection[AnnouncementState], 
 
 
 def _in_window(now: datetime) -> Select[Any]:
-    """Approved or half-sent ones whose time has come."""
+    """The ids of approved or half-sent ones whose time has come. Rows are read one by one, so that a damaged one holds up no other."""
     states = announcements.c.state.in_([AnnouncementState.APPROVED.value, AnnouncementState.SENDING.value])
     open_ = announcements.c.not_before.is_(None) | (announcements.c.not_before <= now)
-    return select(announcements).where(states & open_).order_by(announcements.c.created_at)
+    return select(announcements.c.id).where(states & open_).order_by(announcements.c.created_at)
 
 
-async def free(tx: AsyncConnection, now: datetime) -> list[AnnouncementRow]:
-    """Those in their window that no living worker holds, oldest first."""
+async def free(tx: AsyncConnection, now: datetime) -> list[str]:
+    """The ids of those in their window that no living worker holds, oldest first."""
     nobodys = (announcements.c.worker == "") | announcements.c.worker.not_in(select(workers.c.id))
-    return await many(tx, AnnouncementRow, _in_window(now).where(nobodys))
+    return list((await tx.scalars(_in_window(now).where(nobodys))).all())
 
 
-async def held_by(tx: AsyncConnection, worker: str, now: datetime) -> list[AnnouncementRow]:
-    """Those in their window that this worker holds, oldest first."""
-    return await many(tx, AnnouncementRow, _in_window(now).where(announcements.c.worker == worker))
+async def held_by(tx: AsyncConnection, worker: str, now: datetime) -> list[str]:
+    """The ids of those in their window that this worker holds, oldest first."""
+    return list((await tx.scalars(_in_window(now).where(announcements.c.worker == worker))).all())
 
 
 async def take(tx: AsyncConnection, row: AnnouncementRow, worker: str, **values: Any) -> int:
@@ -135,11 +135,11 @@ async def in_term(tx: AsyncConnection, id_: str, worker: str, term: int) -> str 
     return leads
 
 
-async def past_window(tx: AsyncConnection, now: datetime) -> list[AnnouncementRow]:
-    """Those that did not begin to go out while their window was open."""
+async def past_window(tx: AsyncConnection, now: datetime) -> list[str]:
+    """The ids of those that did not begin to go out while their window was open."""
     states = [s.value for s in (*REVISABLE - {AnnouncementState.EXPIRED}, AnnouncementState.APPROVED)]
-    query = select(announcements).where(announcements.c.state.in_(states), announcements.c.not_after <= now)
-    return await many(tx, AnnouncementRow, query)
+    query = select(announcements.c.id).where(announcements.c.state.in_(states), announcements.c.not_after <= now)
+    return list((await tx.scalars(query)).all())
 
 
 async def of_kind(tx: AsyncConnection, incident_id: str, kind: Kind) -> list[AnnouncementRow]:

@@ -45,11 +45,16 @@ async def of_announcement(tx: AsyncConnection, announcement: str) -> FollowUpRow
     return await first(tx, FollowUpRow, select(follow_ups).where(follow_ups.c.announcement == announcement))
 
 
-async def ticking(tx: AsyncConnection, now: datetime, limit: int = 500) -> list[FollowUpRow]:
-    """Those whose state the clock may change at `now`: opened but still scheduled, or closed and not sent."""
+async def get(tx: AsyncConnection, id_: str) -> FollowUpRow | None:
+    """By id."""
+    return await first(tx, FollowUpRow, select(follow_ups).where(follow_ups.c.id == id_))
+
+
+async def ticking(tx: AsyncConnection, now: datetime, limit: int = 500) -> list[str]:
+    """The ids of those whose state the clock may change at `now`: opened but still scheduled, or closed and not sent."""
     opened = (follow_ups.c.state == FollowUpState.SCHEDULED.value) & (follow_ups.c.opens <= now)
     closed = follow_ups.c.state.in_([FollowUpState.DUE.value, FollowUpState.APPROVED.value]) & (follow_ups.c.closes <= now)
-    return await many(tx, FollowUpRow, select(follow_ups).where(opened | closed).order_by(follow_ups.c.opens).limit(limit))
+    return list((await tx.scalars(select(follow_ups.c.id).where(opened | closed).order_by(follow_ups.c.opens).limit(limit))).all())
 
 
 async def listed(tx: AsyncConnection, after: str, limit: int) -> list[FollowUpRow]:

@@ -53,6 +53,8 @@ async def run(ctx: Context, crew: Crew, announcement: str, stories: dict[str, St
             if not await workers.may_take(tx, row.worker, ctx.runner):
                 return "elsewhere"
             verified, rows = await approved(ctx, tx, row.digest), await deliveries.of_digest(tx, row.digest)
+            if verified.manifest.announcement != row.id:
+                raise NotApproved("What was signed is another announcement's: the database was changed.")
     except NotApproved as error:
         return await _refused(ctx, announcement, str(error))
     courier = Courier(ctx, verified, Lease(announcement, ctx.runner), crew, row.leads, row.led_since or datetime.now(UTC))

@@ -102,7 +102,7 @@ class Courier:
                 parts = planned.said_as(Role(row.role)).parts
             except (ManifestError, ValueError):
                 break
-            if planned.id == row.destination and len(parts) == row.parts:
+            if planned.id == row.destination and len(parts) == row.parts and 0 <= row.done <= row.parts:
                 return planned
         raise NotApproved(f"The delivery to {row.destination} is not as it was approved: the database was changed.")
 

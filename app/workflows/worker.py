@@ -94,12 +94,12 @@ class Worker:
         """Begins every broadcast whose window is open and that no living worker holds, or that we hold and that does not run."""
         async with self.ctx.database.read() as tx:
             held, free = await store.held_by(tx, self.ctx.runner, self.ctx.now), await store.free(tx, self.ctx.now)
-        for row in (*held, *free):
-            _, until = self._rests.get(row.id, (0, 0.0))
-            if row.id not in self._running and time.monotonic() >= until:
-                if row in free and not self.ctx.database.sqlite:
+        for id_ in (*held, *free):
+            _, until = self._rests.get(id_, (0, 0.0))
+            if id_ not in self._running and time.monotonic() >= until:
+                if id_ in free and not self.ctx.database.sqlite:
                     await asyncio.sleep(min(0.02 * len(self._running), LEAST_BUSY_FIRST))
-                self.go_on(row.id)
+                self.go_on(id_)
 
     async def stop(self, seconds: float = 25) -> None:
         """Opens no further attempt, waits for the answers that are due, and leaves what is unfinished to the next."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import fan_out, first_byte, kills, plot, profile, sleeping, words
+from tests.bench import fan_out, first_byte, kills, plot, profile, sleeping, verification, words
 from tests.bench.measures import told_by
 from tests.bench.page import filled, taken_on
 
@@ -32,6 +32,7 @@ PARTS: dict[str, tuple[Measure, Lines]] = {
     "kill": (lambda full: kills.restarts(20 if full else 10), kills.lines),
     "takeover": (lambda full: kills.takeovers(10 if full else 5), kills.lines),
     "sleeping": (lambda full: sleeping.measure(5 if full else 3), sleeping.lines),
+    "verification": (lambda _full: verification.measure(), verification.lines),
     "profile": (lambda _full: profile.measure(), profile.lines),
     "wording": (lambda _full: words.measure(), words.lines),
 }

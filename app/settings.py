@@ -57,6 +57,19 @@ class Settings(BaseSettings):
     safe_links: str = Field("", description="Links that are always fine, separated by commas")
     monitored: bool = Field(False, description="true: pointers do not say that the channel is not monitored for now")
     link_hours: float = Field(24, description="Hours until an approval link expires", gt=0, le=168)
+    on_duty: str = Field(
+        "",
+        description="Ids of the reviewers who are asked first: people between commas, the next ones after a semicolon; empty: all at once",
+    )
+    escalate_minutes: float = Field(
+        5, description="Minutes until the next reviewers are asked, where it is not signed by then", gt=0, le=1440
+    )
+    remind_minutes: float = Field(
+        3,
+        description="Minutes until whoever was asked is reminded; twice and four times as long until the last two reminders",
+        gt=0,
+        le=1440,
+    )
     send_window_hours: float = Field(24, description="Hours after submission in which an announcement may go out", gt=0, le=168)
     fallback_seconds: int = Field(
         60, description="Seconds for which a primary may fail to post before the next fallback leads", ge=5, le=3600

@@ -128,6 +128,10 @@ class WordingIn(Strict):
     overrides: list[OverrideIn] = Field(default_factory=list, max_length=100)
     clear_banner: bool = Field(False, description="true: once this is out, the banner is empty")
     correction: Text | None = Field(None, description="A correction written in advance; it needs only approvals to go")
+    sealed_until: Annotated[AwareDatetime, AfterValidator(_near)] | None = Field(
+        None,
+        description="Seals it: signed by two now, sent when one person unseals it, not after this time; the correction is sealed with it",
+    )
 
     def wording(self) -> Wording:
         """As the services take it."""
@@ -140,6 +144,7 @@ class WordingIn(Strict):
             texts=self.texts,
             clear_banner=self.clear_banner,
             correction=self.correction or "",
+            sealed_until=iso(self.sealed_until) if self.sealed_until else "",
         )
 
 

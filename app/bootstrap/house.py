@@ -23,6 +23,8 @@ from app.bootstrap.destinations import load_destinations
 from app.bootstrap.logs import configure
 from app.bootstrap.mail import mailer
 from app.bootstrap.memory import give_back
+from app.domain.asking import named
+from app.domain.roster import Roster
 from app.services.context import Clock, Context, Destination
 from app.settings import Settings
 from app.store import migrate
@@ -59,6 +61,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     except ValueError as error:
         raise ConfigurationError([str(error)]) from error
     read_roster = RosterFile(settings.roster)
+    _duty(settings, read_roster())
     destinations = load_destinations(settings)
     url = database_url(settings)
     async with contextlib.AsyncExitStack() as stack:
@@ -82,6 +85,13 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         stack.push_async_callback(_stop, working)
         stack.push_async_callback(worker.stop)
         yield House(ctx, tokens)
+
+
+def _duty(settings: Settings, roster: Roster) -> None:
+    """Whoever is named and no reviewer is passed over: that is told, and nobody is kept from starting by it."""
+    reviewers = {person.id for person in roster.reviewers}
+    if unknown := [person for group in named(settings.on_duty) for person in group if person not in reviewers]:
+        log.warning("on-duty-unknown", problem=f"TOCSIN_ON_DUTY names who is no reviewer of the roster: {', '.join(unknown)}.")
 
 
 async def _close(destinations: Mapping[str, Destination]) -> None:

@@ -38,19 +38,31 @@ def _handing_in(command: Any) -> Any:
     return command
 
 
+_SUBMITTING = (
+    click.option("--incident", metavar="NAME", help="What people call the incident; one that is open under this name is taken up again."),
+    click.option("--incident-id", metavar="ID", help="Id or slug of an incident that exists already."),
+    click.option("--kind", type=click.Choice([kind.value for kind in Kind]), default="initial", show_default=True),
+    wording_options,
+    click.option("--product", "products", multiple=True, help="Of a new incident: a product of yours (repeat it)."),
+    click.option("--affected-product", "affected_products", multiple=True, help="… that is affected."),
+    click.option("--own-domain", "own_domains", multiple=True, help="A domain of yours."),
+    click.option("--affected-domain", "affected_domains", multiple=True, help="… that nobody shall visit: never linked."),
+    click.option("--safe-link", "safe_links", multiple=True, help="A link that is always fine."),
+    click.option("--time-zone", help="The incident's IANA time zone, like Europe/Berlin."),
+    click.option("--started", metavar="TIME", help="When it began, with its zone, like 2026-11-03T07:10Z."),
+    _handing_in,
+)
+
+
+def submitting(command: Any) -> Any:
+    """Adds the options of a new announcement to a command, which gives them to `submit`."""
+    for option in reversed(_SUBMITTING):
+        command = option(command)
+    return command
+
+
 @click.command()
-@click.option("--incident", metavar="NAME", help="What people call the incident; one that is open under this name is taken up again.")
-@click.option("--incident-id", metavar="ID", help="Id or slug of an incident that exists already.")
-@click.option("--kind", type=click.Choice([kind.value for kind in Kind]), default="initial", show_default=True)
-@wording_options
-@click.option("--product", "products", multiple=True, help="Of a new incident: a product of yours (repeat it).")
-@click.option("--affected-product", "affected_products", multiple=True, help="… that is affected.")
-@click.option("--own-domain", "own_domains", multiple=True, help="A domain of yours.")
-@click.option("--affected-domain", "affected_domains", multiple=True, help="… that nobody shall visit: never linked.")
-@click.option("--safe-link", "safe_links", multiple=True, help="A link that is always fine.")
-@click.option("--time-zone", help="The incident's IANA time zone, like Europe/Berlin.")
-@click.option("--started", metavar="TIME", help="When it began, with its zone, like 2026-11-03T07:10Z.")
-@_handing_in
+@submitting
 def announce(**given: Any) -> None:
     """Submit an announcement: the text and the incident's name are enough.
 
@@ -62,6 +74,11 @@ def announce(**given: Any) -> None:
     have signed; with --key you are the first of them. Facts of an incident (its products, domains and links) are taken
     when it is new.
     """
+    submit(given)
+
+
+def submit(given: Mapping[str, Any]) -> None:
+    """Hands in a new announcement of the given options."""
     if (given["incident"] is None) == (given["incident_id"] is None):
         raise click.UsageError("Name the incident: --incident NAME, or --incident-id ID of one that exists.")
     words = wording(given)
@@ -114,8 +131,9 @@ def _current(manifest: Manifest) -> dict[str, Any]:
     told |= {name: getattr(manifest.answers, name) for name in ANSWERS}
     told["author"] = "" if manifest.author == manifest.submitted_by else manifest.author
     told["correction"] = manifest.correction
+    told["sealed_until"] = manifest.not_after if manifest.seal else ""
     told["destinations"] = list(dict.fromkeys(planned.id for planned in manifest.destinations))
-    told["clear_banner"] = not manifest.banner_until
+    told["clear_banner"] = not (manifest.seal.banner_seconds if manifest.seal else manifest.banner_until)
     return {name: value for name, value in told.items() if value}
 
 

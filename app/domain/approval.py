@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ MAX_APPROVAL = 65_536
 _ANNOUNCEMENT = re.compile(r"an_[A-Za-z0-9_-]{1,64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{22}")
+_MOMENT = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _ASSERTION = ("authenticator_data", "client_data_json", "credential_id", "signature")
 
 
@@ -45,6 +47,7 @@ class Decision(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     REQUEST_CHANGES = "request-changes"
+    UNSEAL = "unseal"  # of a sealed announcement, behind which two people stand already: let it go out now
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Statement:
     """What is signed. Making one checks every field: raises `ApprovalRefused`.
 
     `digest` is the manifest's, `sha256:<64 hex>`; `nonce` 22 characters of base64url, the approval link's; `comment` one line, "" for none.
+    `at` is the moment at which it is signed, UTC to the second; it stands in an `unseal`, and in no other.
     """
 
     announcement: str
@@ -62,20 +66,29 @@ class Statement:
     decision: Decision
     nonce: str
     comment: str = ""
+    at: str = ""
 
     def __post_init__(self) -> None:
         for name, valid in _FIELDS.items():
             if not valid(getattr(self, name)):
                 raise ApprovalRefused(f"The statement's {name!r} is not valid: {_RULES[name]}.")
+        if (self.decision is Decision.UNSEAL) is not bool(self.at):
+            raise ApprovalRefused("The statement's 'at' stands in an unseal, and in no other: it says when that was signed.")
+
+    @property
+    def moment(self) -> datetime:
+        """When an unseal was signed."""
+        return datetime.fromisoformat(self.at)
 
     def to_bytes(self) -> bytes:
         """The canonical bytes (RFC 8785): these and no others are signed."""
-        return rfc8785.dumps(asdict(self) | {"format": FORMAT, "decision": str(self.decision)})
+        said = asdict(self) | {"format": FORMAT, "decision": str(self.decision)}
+        return rfc8785.dumps({name: value for name, value in said.items() if name != "at" or value})
 
     @classmethod
     def parse(cls, raw: bytes) -> Statement:
         """The statement that these canonical bytes are. Raises `ApprovalRefused`, and nothing else, whatever the bytes."""
-        data = _object(raw, "statement", MAX_STATEMENT, {*_FIELDS, "format"})
+        data = _object(raw, "statement", MAX_STATEMENT, {*_FIELDS, "format"} - {"at"}, {"at"})
         if data.pop("format") != FORMAT:
             raise ApprovalRefused(f"The statement is not of the format {FORMAT}; use this service's own page or command.")
         if isinstance(data["decision"], str) and data["decision"] in set(Decision):
@@ -88,6 +101,7 @@ class Statement:
 
 _FIELDS: Mapping[str, Any] = {
     "announcement": lambda value: _matches(_ANNOUNCEMENT, value),
+    "at": lambda value: value == "" or _is_moment(value),
     "comment": lambda value: isinstance(value, str) and len(value) <= MAX_COMMENT and not HIDDEN.search(value),
     "decision": lambda value: isinstance(value, Decision),
     "digest": lambda value: _matches(_DIGEST, value),
@@ -98,8 +112,9 @@ _FIELDS: Mapping[str, Any] = {
 }
 _RULES: Mapping[str, str] = {
     "announcement": "an id like an_7f3k",
+    "at": "a time in UTC like 2026-11-03T07:10:00Z",
     "comment": f"one line of at most {MAX_COMMENT} characters, without control or invisible ones; replace line breaks by spaces",
-    "decision": "approve, reject or request-changes",
+    "decision": "approve, reject, request-changes or unseal",
     "digest": "sha256: and 64 hexadecimal digits in lower case",
     "environment": "drill or live",
     "nonce": "22 characters of base64url",
@@ -206,6 +221,7 @@ def quorum(
     * Reviewers count, and besides them one author (who, as a rule, signed what they submitted): so at least one reviewer always
       stands behind what is sent. Who only administers counts for nothing.
     * A rejection or a request for changes by anybody of the roster, their own approval notwithstanding, ends it: to stop is safe.
+    * An unseal counts for nothing here: it chooses a moment, and stands behind no bytes (`app.domain.seal`).
     * Below two people only in a drill, where one person may play both.
 
     Give `announcement`, `revision` and `environment` of the manifest wherever something is sent: a person may have been shown a
@@ -274,8 +290,10 @@ def _signature(data: dict[str, Any]) -> SshSignature | Assertion:
     return Assertion(**data)
 
 
-def _object(text: str | bytes, what: str, limit: int, fields: set[str]) -> dict[str, Any]:
-    """The JSON object with exactly these fields, none twice."""
+def _object(
+    text: str | bytes, what: str, limit: int, fields: set[str], optional: frozenset[str] | set[str] = frozenset()
+) -> dict[str, Any]:
+    """The JSON object with exactly these fields, and of the optional ones any, none twice."""
     raw = _encode(text, what) if isinstance(text, str) else text
     if len(raw) > limit:
         raise ApprovalRefused(f"The {what} is longer than {limit} bytes.")
@@ -283,7 +301,7 @@ def _object(text: str | bytes, what: str, limit: int, fields: set[str]) -> dict[
         data = json.loads(raw.decode(), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise ApprovalRefused(f"The {what} is not JSON in UTF-8: {error}.") from error
-    if not isinstance(data, dict) or set(data) != fields:
+    if not isinstance(data, dict) or set(data) - optional != fields:
         raise ApprovalRefused(f"The {what} must be an object with exactly the fields {', '.join(sorted(fields))}.")
     return data
 
@@ -300,6 +318,15 @@ def _encode(text: str, what: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise ApprovalRefused(f"The {what} holds a half of a character (a lone surrogate).") from error
+
+
+def _is_moment(value: object) -> bool:
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        return False
+    try:
+        return datetime.fromisoformat(value).year >= 2000
+    except ValueError:
+        return False
 
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:

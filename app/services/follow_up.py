@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Role
 from app.domain import followup
-from app.domain.announcement import CANCELLABLE, AnnouncementState, Answers, Kind, Wording
+from app.domain.announcement import EXPIRES, AnnouncementState, Answers, Kind, Wording
 from app.domain.followup import FollowUpState, Window
 from app.domain.incident import IncidentState
 from app.domain.manifest import Manifest
-from app.services import announce
+from app.services import announce, notices
 from app.services.context import Context, Refused, new_id
 from app.store import announcements as store
 from app.store import deliveries, follow_ups, timeline
@@ -87,7 +87,7 @@ async def _draft(ctx: Context, tx: AsyncConnection, incident: IncidentRow, row: 
     if wording:
         announcement = await announce.existing(tx, id_)
         await store.change_announcement(tx, id_, state=AnnouncementState.AWAITING_APPROVAL.value)
-        await announce.tell(ctx, tx, "approve", id_, announcement.digest)
+        await notices.ask(ctx, tx, id_, announcement.digest)
 
 
 async def tick(ctx: Context) -> int:
@@ -120,26 +120,28 @@ async def _move(ctx: Context, row: FollowUpRow, tx: AsyncConnection) -> None:
     notice = {FollowUpState.DUE: "remind", FollowUpState.OVERDUE: "overdue"}.get(state)
     if notice and row.announcement:
         announcement = await announce.existing(tx, row.announcement)
-        await announce.tell(ctx, tx, notice, announcement.id, announcement.digest)
+        await notices.tell(ctx, tx, notice, announcement.id, announcement.digest)
 
 
 async def _expire(ctx: Context, id_: str, tx: AsyncConnection) -> None:
     row = await announce.existing(tx, id_, lock=True)
-    if row.not_after and row.not_after <= ctx.now and AnnouncementState(row.state) in CANCELLABLE - {AnnouncementState.EXPIRED}:
+    if row.not_after and row.not_after <= ctx.now and AnnouncementState(row.state) in EXPIRES:
         await store.change_announcement(tx, row.id, state=AnnouncementState.EXPIRED.value)
         await timeline.append(tx, ctx.now, "tocsin", "send-window-closed", incident=row.incident, announcement=row.id)
 
 
 async def _prefilled(ctx: Context, tx: AsyncConnection, incident: IncidentRow, kind: Kind) -> Wording:
     """A draft from what is known; the gaps are for a person."""
-    first = next(iter(await store.of_kind(tx, incident.id, Kind.INITIAL)), None)
-    answers, permalink = Answers(), ""
+    written = await store.of_kind(tx, incident.id, Kind.INITIAL)
+    first = next((row for row in written if row.state != AnnouncementState.SEALED.value), None)
+    answers, permalink, began = Answers(), "", incident.created_at
     if first:
-        answers = Manifest.parse((await store.manifest_text(tx, first.digest)).encode()).answers
+        manifest = Manifest.parse((await store.manifest_text(tx, first.digest)).encode())
+        answers, began = manifest.answers, (first.approved_at or began) if manifest.seal else began  # a sealed one was written long before
         rows = await deliveries.of_digest(tx, first.digest)
         permalink = next((row.permalink for row in rows if row.role == Role.PRIMARY.value), "")
     zone = str(incident.facts["time_zone"])
-    started = incident.facts["started"] or incident.created_at.isoformat()
+    started = incident.facts["started"] or began.isoformat()
     span = f"from {_when(datetime.fromisoformat(started), zone)} to {_when(ctx.now, zone)}"
     affected = answers.affected or "[who was affected]"
     texts = {

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Rendering, Role
 from app.domain import findings
+from app.domain.approval import Decision
 from app.domain.manifest import Planned
-from app.services import check
+from app.services import check, notices
 from app.services.announce import existing
 from app.services.context import Context
 from app.services.verification import Judged, judged
@@ -57,6 +58,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
                 "leads": row.leads or manifest.primary,
             },
             "correction": manifest.correction or None,
+            "seal": _seal(found) if manifest.seal else None,
             "renderings": [_rendering(planned) for planned in manifest.destinations],
             "findings": findings.as_json(manifest),
             "approvals": approvals(found),
@@ -65,6 +67,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
                 "reviewers": [person.id for person in ctx.read_roster().reviewers],
                 "overrides": sorted({block.rule for block in findings.unanswered(manifest)}),
             },
+            "asked": await notices.asked(tx, row.digest) if row.state in notices.TO_BE_SIGNED else [],
             "broken_destinations": broken,
             "held": held,
             "deliveries": [_delivery(ctx, d, tried.get(d.id, []), row.approved_at) for d in sent],
@@ -82,6 +85,20 @@ async def evidence(ctx: Context, id_: str) -> dict[str, Any]:
         assert revision is not None
         signed = await signatures.of_digest(tx, row.digest)
     return {"digest": row.digest, "manifest": revision.manifest, "approvals": [json.loads(a.approval) for a in signed]}
+
+
+def _seal(found: Judged) -> dict[str, Any]:
+    """Until when it can be unsealed, whether its signatures count in the roster of now, what is sealed with it, and who unsealed it."""
+    manifest = found.manifest
+    assert manifest.seal is not None
+    by = [v for _, v in found.standing if v.decision is Decision.UNSEAL]
+    return {
+        "until": manifest.not_after,
+        "holds": found.quorum.complete,
+        "with_correction": bool(manifest.seal.correction),
+        "corrects": manifest.seal.corrects or None,
+        "unsealed_by": [{"person": v.person.id, "at": v.statement.at} for v in by],
+    }
 
 
 def approvals(found: Judged) -> list[dict[str, Any]]:

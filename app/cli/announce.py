@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import click
@@ -173,7 +174,9 @@ def _hand_in(given: Mapping[str, Any], path: str, body: dict[str, Any], client: 
 def _same(manifest: Manifest, id_: str, body: Mapping[str, Any]) -> None:
     """Raises where what came back to be signed is not what was handed in."""
     same_text = manifest.text.split() == body["text"].split()
-    if manifest.announcement != id_ or not same_text or manifest.kind.value != body.get("kind", manifest.kind.value):
+    until = datetime.fromisoformat(body["sealed_until"]) if "sealed_until" in body else None
+    same_seal = until == (datetime.fromisoformat(manifest.not_after) if manifest.seal else None)
+    if manifest.announcement != id_ or not same_text or not same_seal or manifest.kind.value != body.get("kind", manifest.kind.value):
         raise click.ClickException("What came back to be signed is not what you handed in. Nothing was signed; look at the server.")
 
 

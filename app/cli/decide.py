@@ -92,6 +92,8 @@ def decide(decision: Decision, link_or_id: str, key: str, person: str, yes: bool
         client, post_to = Client(), route("announcements", link_or_id.strip(), "approvals")
         request = client.get(route("announcements", link_or_id.strip(), "approval-request"), person=person)
     manifest, by = signing.read(request), load_key(key)  # what cannot be signed with is told before anybody reads
+    if decision is Decision.UNSEAL and manifest.seal is None:
+        raise click.ClickException(f"{manifest.announcement} is no sealed announcement: there is nothing to unseal.")
     signing.show(manifest, request)
     question = _QUESTIONS.get((decision, request["state"]), "Sign “{decision}” as {person}?")
     if not yes and not signing.confirmed(question.format(decision=decision.value, person=person)):

@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Rendering, Role
-from app.domain import findings
-from app.domain.approval import Decision
-from app.domain.manifest import Planned
+from app.domain import findings, seal
+from app.domain.manifest import Manifest, Planned
 from app.services import check, notices
 from app.services.announce import existing
 from app.services.context import Context
@@ -34,7 +33,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
         revision = await store.revision(tx, row.digest)
         assert revision is not None
         found = await judged(ctx, tx, row.digest)
-        manifest = found.manifest
+        manifest, window = found.manifest, _window(found)
         sent = await deliveries.of_digest(tx, row.digest)
         tried: dict[str, list[AttemptRow]] = {}
         for attempt in await deliveries.attempts_of(tx, row.digest):
@@ -50,8 +49,8 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             "author": manifest.author,
             "text": manifest.text,
             "wording": revision.wording,
-            "not_before": manifest.not_before or None,
-            "not_after": manifest.not_after or None,
+            "not_before": window.not_before or None,
+            "not_after": window.not_after or None,
             "primaries": {
                 "order": list(manifest.primaries),
                 "fallback_after": manifest.fallback_after,
@@ -87,11 +86,19 @@ async def evidence(ctx: Context, id_: str) -> dict[str, Any]:
     return {"digest": row.digest, "manifest": revision.manifest, "approvals": [json.loads(a.approval) for a in signed]}
 
 
+def _window(found: Judged) -> Manifest:
+    """The manifest with the window in which it goes out: a sealed one's counts from its unsealing."""
+    try:
+        return seal.opened(found.manifest, (v for _, v in found.standing))
+    except seal.Sealed:
+        return found.manifest
+
+
 def _seal(found: Judged) -> dict[str, Any]:
     """Until when it can be unsealed, whether its signatures count in the roster of now, what is sealed with it, and who unsealed it."""
     manifest = found.manifest
     assert manifest.seal is not None
-    by = [v for _, v in found.standing if v.decision is Decision.UNSEAL]
+    by = seal.unseals(manifest, (v for _, v in found.standing))
     return {
         "until": manifest.not_after,
         "holds": found.quorum.complete,

@@ -11,13 +11,12 @@ import pytest
 import rfc8785
 from playwright.async_api import Page, expect
 
-from app.domain.announcement import Kind
 from app.domain.approval import Approval, Decision, Verified, verify
 from app.domain.changes import changes
-from app.domain.manifest import Manifest, Seal, digest
+from app.domain.manifest import digest
 from tests.browser.chromium import Phone
 from tests.browser.fake_server import FakeServer
-from tests.browser.samples import FACTS, NONCE, OVERRIDE, destinations, drill, finding, manifest, rendering, request, roster, thread
+from tests.browser.samples import FACTS, NONCE, OVERRIDE, drill, finding, manifest, request, roster, sealed, thread
 from tests.support.soft_passkey import SoftPasskey
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -333,25 +332,10 @@ async def test_what_is_held_is_told_before_anything_else(reviewer: Phone, server
     await expect(told).not_to_contain_text("elsewhere")
 
 
-SHUT = Seal(send_seconds=86_400, banner_seconds=3600)
-
-
-def _sealed(**changed: Any) -> Manifest:
-    inner = manifest(
-        announcement="an_7f3k2m-correction", text="It is safe again.", seal=replace(SHUT, corrects="an_7f3k2m"), banner_until=""
-    )
-    posts = tuple(
-        replace(e, full=rendering("It is safe: https://later.harbour-status.example") if e.full else None) for e in destinations()
-    )
-    inner = replace(inner, kind=Kind.CORRECTION, correction="", destinations=posts)
-    shut = replace(SHUT, correction=inner.to_bytes().decode())
-    return manifest(correction=inner.text, seal=shut, not_after="2027-02-22T07:00:00.000000Z", banner_until="", **changed)
-
-
 async def test_what_is_to_be_sealed_is_told_in_large_words_and_its_correction_is_read(
     reviewer: Phone, server: FakeServer, passkey: SoftPasskey
 ) -> None:
-    server.request = request(_sealed(), (passkey.credential_id,))
+    server.request = request(sealed(), (passkey.credential_id,))
     server.answers = [(200, {"decision": "approve", "state": "sealed", "missing": 0})]
     await reviewer.page.goto(server.link)
     told = reviewer.page.get_by_role("region", name="Sealed", exact=True)
@@ -376,7 +360,7 @@ async def test_what_is_to_be_sealed_is_told_in_large_words_and_its_correction_is
 
 
 async def test_one_person_unseals_it_with_a_passkey(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
-    server.request = request(_sealed(), (passkey.credential_id,), state="sealed", missing=0)
+    server.request = request(sealed(), (passkey.credential_id,), state="sealed", missing=0)
     server.answers = [(200, {"decision": "unseal", "state": "approved", "missing": 0})]
     await reviewer.page.goto(server.link)
     await expect(reviewer.page.get_by_role("heading", name="Sealed. You alone can send it.")).to_be_visible()
@@ -395,7 +379,7 @@ async def test_one_person_unseals_it_with_a_passkey(reviewer: Phone, server: Fak
 
 
 async def test_a_seal_is_revoked_by_a_signature(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
-    server.request = request(_sealed(), (passkey.credential_id,), state="sealed", missing=0)
+    server.request = request(sealed(), (passkey.credential_id,), state="sealed", missing=0)
     server.answers = [(200, {"decision": "reject", "state": "returned", "missing": 0})]
     await reviewer.page.goto(server.link)
     await reviewer.page.get_by_role("button", name="Revoke the seal").tap()
@@ -407,7 +391,7 @@ async def test_a_seal_is_revoked_by_a_signature(reviewer: Phone, server: FakeSer
 async def test_a_correction_of_another_form_inside_a_seal_cannot_be_signed(
     reviewer: Phone, server: FakeServer, passkey: SoftPasskey
 ) -> None:
-    good = _sealed()
+    good = sealed()
     assert good.seal
     for evil in (good.seal.correction.replace('"text"', '"text":"","text"', 1), good.seal.correction.replace('"live"', '"drill"', 1)):
         server.request = request(replace(good, seal=replace(good.seal, correction=evil)), (passkey.credential_id,))

@@ -259,6 +259,29 @@ def test_by_the_command_line(desk: Desk) -> None:
     desk.await_state(f"{id_}-correction", "sent")
 
 
+def test_anyone_verifies_offline_that_it_was_unsealed(desk: Desk, tmp_path: Path) -> None:
+    shown, house = sealed(desk), desk.stage.house
+
+    def verified(announcement: str) -> str:
+        evidence = desk.http.get(f"/v1/announcements/{announcement}/approvals").json()
+        (tmp_path / "manifest.json").write_text(evidence["manifest"])
+        files = [tmp_path / f"{number}.json" for number, _ in enumerate(evidence["approvals"])]
+        for file, approval in zip(files, evidence["approvals"], strict=True):
+            file.write_text(json.dumps(approval))
+        about = ("--manifest", str(tmp_path / "manifest.json"), "--roster", str(house.folder / "roster.toml"), "--origin", house.url)
+        return desk.tocsin("verify", *map(str, files), *about)
+
+    told = verified(shown["id"])
+    assert "Enough people stand behind it." in told
+    assert "It is sealed, and nobody of the roster has unsealed it" in told
+    unseal(desk, shown["id"])
+    assert "It was sealed, and unsealed at" in verified(shown["id"])
+    desk.await_state(shown["id"], "sent")
+    its = desk.post(f"/v1/announcements/{shown['id']}/correction", {}).json()["id"]
+    unseal(desk, its)
+    assert f"It was signed inside the manifest of {shown['id']}: verify that one." in verified(its)
+
+
 def test_a_revoked_one_by_the_command_line_and_its_expiry_by_a_new_date(desk: Desk) -> None:
     shown = sealed(desk)
     who = ("--key", str(desk.stage.house.key("second-reviewer")), "--person", "second-reviewer")

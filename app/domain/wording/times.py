@@ -99,14 +99,12 @@ def _other_window(draft: Draft) -> Iterator[Spot]:
 
 
 def _sealed_time(draft: Draft) -> Iterator[Spot]:
-    for found in (match for times in (_DATE, _A_CLOCK, _A_DAY, _RELATIVE) for match in times.finditer(draft.text)):
-        yield Spot(
-            *found.span(), "On the day on which this is unsealed, this will be wrong. Say it without a time, like “within the hour”."
-        )
+    wrong = "On the day on which this is unsealed, this will be wrong. Say it without a time, like “within the hour”."
+    said = {found[0]: found for times in (_DATE, _A_CLOCK, _A_DAY, _RELATIVE) for found in times.finditer(draft.text)}
+    for found in said.values():  # each once, however often it stands there
+        yield Spot(*found.span(), wrong)
     if draft.known.started:
-        yield Spot(
-            0, 0, "The incident says when it began, and what is sealed is for one that has not begun. Take an incident without a start."
-        )
+        yield Spot(0, 0, "The incident says when it began; what is sealed is for one that has not begun. Take an incident without a start.")
 
 
 def _said(moment: datetime) -> str:

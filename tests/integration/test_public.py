@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from app.rehearsal.play import stage
-from app.services.seal import Seal
+from app.services.stamp import Stamp
 from app.store.tables import iso
 from app.web.feeds import ATOM
 from tests.integration.test_hostile_database import BOTH, MANIFEST, approve_by_sql, plan_by_sql, signed_by, sql, wake
@@ -377,7 +377,7 @@ def test_a_damaged_row_of_what_is_excluded_hides_nothing(desk: Desk, reader: htt
         sql(desk, "DELETE FROM holds WHERE at = 'no time'")
 
 
-# On Postgres, and sealed
+# On Postgres, and stamped
 
 
 @pytest.fixture(scope="module")
@@ -386,7 +386,7 @@ def other_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     environ = {"TOCSIN_PUBLISHING_KEY": PEM}
     with (
         fresh_database(demanded()) as url,
-        stage(tmp_path_factory.mktemp("sealed"), environ=environ | {"TOCSIN_DATABASE_URL": url}) as started,
+        stage(tmp_path_factory.mktemp("stamped"), environ=environ | {"TOCSIN_DATABASE_URL": url}) as started,
     ):
         yield Desk(started)
 
@@ -399,14 +399,14 @@ def test_the_same_is_public_on_postgres(other_house: Desk) -> None:
         assert waiting["text"] not in everything(reader, waiting | {"deliveries": []})
 
 
-def test_the_banner_is_sealed_and_its_seal_is_of_what_it_shows(other_house: Desk) -> None:
+def test_the_banner_is_stamped_and_its_stamp_is_of_what_it_shows(other_house: Desk) -> None:
     shown = public(other_house)
     fresh(other_house)
     answer = other_house.http.get("/banner.json")
     banner = answer.json()
     assert banner["digest"] == shown["digest"]
     assert json.loads(banner["signed"]["bytes"]) == {key: banner[key] for key in banner if key != "signed"} | {"format": "tocsin-banner/1"}
-    assert banner["signed"] == Seal(PEM).over("tocsin-banner/1", {key: banner[key] for key in banner if key != "signed"})
+    assert banner["signed"] == Stamp(PEM).over("tocsin-banner/1", {key: banner[key] for key in banner if key != "signed"})
     fresh(other_house)
     assert other_house.http.get("/banner.json", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
     log = (other_house.stage.house.folder / "server.log").read_text()

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-ASKS = "approve"
+ASKS, ASKS_NEXT = "approve", "next"
 REMINDS = ("nudge-1", "nudge-2", "nudge-3")
-CALLS = (ASKS, *REMINDS)
-"""The notices that ask one person to sign, in their order."""
+CALLS = (ASKS, ASKS_NEXT, *REMINDS)
+"""The notices that ask one person to sign, in their order. All but the first are left out where nothing is to be signed any more; that one
+is always sent, since its link shows how it goes on, and leaves an account out."""
 
 
 def groups(on_duty: str, reviewers: Sequence[str]) -> list[list[str]]:
@@ -36,7 +37,7 @@ def named(on_duty: str) -> list[list[str]]:
 
 def following(notice: str, remind: timedelta) -> tuple[str, timedelta] | None:
     """The reminder that follows a call, and how long after it; each waits twice as long as the one before. None after the last."""
-    if notice not in CALLS or notice == CALLS[-1]:
+    if notice not in CALLS or notice == REMINDS[-1]:
         return None
-    place = CALLS.index(notice)
-    return CALLS[place + 1], remind * 2**place
+    place = REMINDS.index(notice) + 1 if notice in REMINDS else 0
+    return REMINDS[place], remind * 2**place

@@ -34,7 +34,7 @@ async def ask(ctx: Context, tx: AsyncConnection, announcement: str, fingerprint:
     reviewers = [person.id for person in ctx.read_roster().reviewers]
     for place, group in enumerate(asking.groups(ctx.settings.on_duty, reviewers)):
         due = ctx.now + place * timedelta(minutes=ctx.settings.escalate_minutes)
-        await _plan(ctx, tx, asking.ASKS, announcement, fingerprint, group, due)
+        await _plan(ctx, tx, asking.ASKS_NEXT if place else asking.ASKS, announcement, fingerprint, group, due)
 
 
 async def tell(

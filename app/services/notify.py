@@ -28,11 +28,13 @@ from app.store.approvals import NoticeRow
 log = structlog.get_logger(__name__)
 
 _OF_A_SEAL = ("unseal", "unsealed", "seal-ends")
-_WHILE = dict.fromkeys(notices.ASKED_TO_SIGN, notices.TO_BE_SIGNED) | {kind: {AnnouncementState.SEALED} for kind in ("unseal", "seal-ends")}
+_WANES = (asking.ASKS_NEXT, *asking.REMINDS)
+_WHILE = dict.fromkeys(_WANES, notices.TO_BE_SIGNED) | {kind: {AnnouncementState.SEALED} for kind in ("unseal", "seal-ends")}
 """The states in which a notice has something to say; those of other kinds always do."""
 
 _SUBJECTS = {
     "approve": "Please approve: {title}",
+    "next": "Please approve: {title}",
     **dict.fromkeys(asking.REMINDS, "Still waiting for your signature: {title}"),
     "remind": "Due now and not approved: {title}",
     "unseal": "Sealed, and yours to unseal: {title}",
@@ -76,8 +78,8 @@ async def _done(ctx: Context, tx: AsyncConnection, notice: NoticeRow, told: bool
 
 
 async def _too_early(ctx: Context, notice: NoticeRow) -> datetime | None:
-    """When to look at a reminder again whose person got a link less than the reminders' time ago; None where it may be sent."""
-    if notice.kind not in asking.REMINDS:
+    """When to look at a call again whose person got a link less than the reminders' time ago; None where it may be sent."""
+    if notice.kind not in _WANES:
         return None
     async with ctx.database.read() as tx:
         calls = await approvals.notices_of(tx, notice.digest, asking.CALLS)
@@ -116,7 +118,7 @@ async def _about(ctx: Context, notice: NoticeRow) -> Judged | None:
             found = await judged(ctx, tx, notice.digest)
         except NotApproved:  # the row was changed
             return None
-    decided = notice.kind in notices.ASKED_TO_SIGN and notice.recipient in {verified.person.id for _, verified in found.standing}
+    decided = notice.kind in _WANES and notice.recipient in {verified.person.id for _, verified in found.standing}
     untrue = notice.kind in _OF_A_SEAL and found.manifest.seal is None
     untrue = untrue or (notice.kind == "unsealed" and not _unsealed_by(found))
     if decided or untrue or announcement.state not in _WHILE.get(notice.kind, {announcement.state}):

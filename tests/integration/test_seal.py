@@ -18,6 +18,7 @@ from app.domain.approval import Decision
 from app.domain.manifest import Manifest
 from app.rehearsal import play
 from app.rehearsal.play import stage
+from tests.support.cluster import demanded, fresh_database
 from tests.support.desk import JSON, Desk, delivery
 
 BOTH = ("first-reviewer", "second-reviewer")
@@ -310,6 +311,21 @@ def test_links_to_unseal_it_are_mailed_to_who_asks_for_them(desk: Desk) -> None:
     signed = desk.signed(desk.statement(shown["id"], "second-reviewer", Decision.UNSEAL, nonce=request["nonce"]), "second-reviewer")
     assert desk.http.post(link[0], content=signed.encode()).status_code == 200
     desk.await_state(shown["id"], "sent")
+
+
+# On Postgres, where several transactions run at once
+
+
+def test_on_postgres_it_goes_out_once_or_is_revoked(tmp_path: Path) -> None:
+    with fresh_database(demanded()) as url, stage(tmp_path, environ={"TOCSIN_DATABASE_URL": url}) as started:
+        desk = Desk(started)
+        for second in (Decision.UNSEAL, Decision.REJECT, Decision.REJECT):
+            shown = sealed(desk)
+            works = [sending(desk, shown["id"], person, said) for person, said in zip(BOTH, (Decision.UNSEAL, second), strict=True)]
+            answers = at_once(works * 2)
+            assert {answer.status_code for answer in answers} == {200, 409}
+            state = desk.await_state(shown["id"], "sent", "returned")["state"]
+            assert len(posts(desk, shown["text"])) == (1 if state == "sent" else 0)
 
 
 # With a clock of their own

@@ -44,4 +44,5 @@ def test_three_reminders_each_after_twice_the_time() -> None:
         waited += wait
         told.append((notice, waited))
     assert told == [("nudge-1", 3 * MINUTE), ("nudge-2", 9 * MINUTE), ("nudge-3", 21 * MINUTE)]
+    assert asking.following("next", 3 * MINUTE) == ("nudge-1", 3 * MINUTE), "who is asked later is reminded as well"
     assert asking.following("alarm", MINUTE) is None

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract import Rendering
+from app.domain.announcement import Answers, Translation
 from app.domain.changes import changes, words
 from tests.browser.samples import manifest
 
@@ -37,6 +38,17 @@ def test_a_revision_that_only_was_written_later_shows_nothing() -> None:
     before = manifest()
     after = replace(before, revision=3, created_at="2026-11-24T08:00:00.000000Z", not_after="2026-11-25T08:00:00.000000Z", banner_until="")
     assert changes(before.to_bytes().decode(), after.to_bytes().decode()) == ()
+
+
+def test_a_translation_that_changed_is_told_by_its_language() -> None:
+    before = manifest(language="en", translations=(Translation("de", "Bringen Sie Ihr Guthaben weg.", correction="Das war falsch."),))
+    german = Translation("de", "Bringen Sie Ihr Geld weg.", Answers(affected="Alle."), "Das war ein Irrtum.")
+    after = replace(before, translations=(Translation("ar", "انقلوا أموالكم."), german))
+    told = {change.where: change for change in changes(before.to_bytes().decode(), after.to_bytes().decode())}
+    assert told["translations · ar"].pieces == (("in", "انقلوا أموالكم."),)
+    assert told["translations · de"].pieces == (("same", "Bringen Sie Ihr "), ("out", "Guthaben "), ("in", "Geld "), ("same", "weg."))
+    assert told["translations · de · answers · affected"].pieces == (("in", "Alle."),)
+    assert told["translations · de · correction"].pieces[-2:] == (("out", "falsch."), ("in", "ein Irrtum."))
 
 
 def test_every_signed_field_that_changed_is_told_alike_ones_together() -> None:

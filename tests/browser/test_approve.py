@@ -105,6 +105,9 @@ async def test_that_a_terminal_has_to_sign_is_told_before_a_passkey_signs(
     server.request = request(passkeys=keys, missing=2, approvals=[], cli_signature=True)
     await reviewer.page.reload()
     await expect(reviewer.page.get_by_text("2 signatures are needed, one of them from a terminal.")).to_be_visible()
+    server.request = request(sealed(), keys, missing=1, cli_signature=True)
+    await reviewer.page.reload()
+    await expect(reviewer.page.locator(".needed")).to_contain_text("What seals it is a signature from a terminal")
 
 
 async def test_rejection_is_signed_with_its_comment(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:

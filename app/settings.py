@@ -60,13 +60,26 @@ class Settings(BaseSettings):
     templates: str = Field("", description="A folder of your own templates (docs/templates.md), which win over the built-in ones")
     monitored: bool = Field(False, description="true: pointers do not say that the channel is not monitored for now")
     link_hours: float = Field(24, description="Hours until an approval link expires", gt=0, le=168)
+    on_duty: str = Field(
+        "",
+        description="Ids of the reviewers who are asked first: people between commas, the next ones after a semicolon; empty: all at once",
+    )
+    escalate_minutes: float = Field(
+        5, description="Minutes until the next reviewers are asked, where it is not signed by then", gt=0, le=1440
+    )
+    remind_minutes: float = Field(
+        3,
+        description="Minutes until whoever was asked is reminded; twice and four times as long until the last two reminders",
+        gt=0,
+        le=1440,
+    )
     send_window_hours: float = Field(24, description="Hours after submission in which an announcement may go out", gt=0, le=168)
     fallback_seconds: int = Field(
         60, description="Seconds for which a primary may fail to post before the next fallback leads", ge=5, le=3600
     )
     banner_hours: float = Field(72, description="Hours until the banner clears itself", gt=0)
     publishing_key: SecretStr = Field(
-        SecretStr(""), description="Private key (P-256, PEM) that seals the banner for pages which pin it; empty: no seal"
+        SecretStr(""), description="Private key (P-256, PEM) that stamps the banner for pages which pin it; empty: no stamp"
     )
     cli_signature: bool = Field(
         False, description="true: of those who approve, one at least must sign with an SSH key, by the command line"

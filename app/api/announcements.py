@@ -12,7 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from app.api.access import Announcer, Ctx, Reader, once, whole
 from app.api.models import AnnouncementIn, CorrectionIn, WordingIn
 from app.api.problems import DOCUMENTED
-from app.domain.announcement import Kind
+from app.domain.announcement import AnnouncementState, Kind
 from app.domain.approval import Approval, ApprovalRefused
 from app.domain.incident import Facts
 from app.services import act, announce, approve, correct, links, views
@@ -44,11 +44,16 @@ async def create(body: AnnouncementIn, request: Request, ctx: Ctx, caller: Annou
 
 @router.get("")
 async def listed(
-    ctx: Ctx, caller: Reader, incident: str = "", before: str = "", limit: Annotated[int, Query(ge=1, le=200)] = 50
+    ctx: Ctx,
+    caller: Reader,
+    incident: str = "",
+    state: AnnouncementState | None = None,
+    before: str = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
-    """Newest first; `next` is the cursor of the following page."""
+    """Newest first, of one incident and in one state where given; `next` is the cursor of the following page."""
     async with ctx.database.read() as tx:
-        rows = await store.list_announcements(tx, incident, before, limit + 1)
+        rows = await store.list_announcements(tx, incident, before, limit + 1, state or "")
     items = [{"id": r.id, "incident": r.incident, "kind": r.kind, "state": r.state, "revision": r.revision} for r in rows[:limit]]
     return {"items": items, "next": items[-1]["id"] if len(rows) > limit else None}
 
@@ -113,7 +118,7 @@ async def revise(announcement_id: str, body: WordingIn, request: Request, ctx: C
 
 @router.post("/{announcement_id}/ask")
 async def ask(announcement_id: str, request: Request, ctx: Ctx, caller: Announcer) -> Response:
-    """Sends fresh approval links to every reviewer, in place of those that got lost or expired."""
+    """Sends fresh links to every reviewer, in place of those that got lost or expired: to approve it, or to unseal a sealed one."""
 
     async def work(_seed: str) -> dict[str, Any]:
         await announce.ask_again(ctx, announcement_id, caller)
@@ -124,7 +129,10 @@ async def ask(announcement_id: str, request: Request, ctx: Ctx, caller: Announce
 
 @router.post("/{announcement_id}/correction", status_code=202)
 async def correction(announcement_id: str, body: CorrectionIn, request: Request, ctx: Ctx, caller: Announcer) -> Response:
-    """Asks for approvals of a correction of what was sent: the one that was written in advance, or the given text."""
+    """Asks for approvals of a correction of what was sent: the one that was written in advance, or the given text.
+
+    One that was sealed with its announcement needs none: it waits for one person to unseal it.
+    """
 
     async def work(seed: str) -> dict[str, Any]:
         id_ = seeded_id("an", seed) if seed else ""

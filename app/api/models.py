@@ -150,6 +150,10 @@ class WordingIn(Strict):
     translations: dict[Language, TranslationIn] = Field(
         default_factory=dict, max_length=50, description="By their language; for destinations whose `language` that is"
     )
+    sealed_until: Annotated[AwareDatetime, AfterValidator(_near)] | None = Field(
+        None,
+        description="Seals it: signed by two now, sent when one person unseals it, not after this time; the correction is sealed with it",
+    )
 
     def wording(self) -> Wording:
         """As the services take it."""
@@ -166,6 +170,7 @@ class WordingIn(Strict):
             translations=tuple(
                 Translation(name, told.text, _answers(told), told.correction or "") for name, told in sorted(self.translations.items())
             ),
+            sealed_until=iso(self.sealed_until) if self.sealed_until else "",
         )
 
 

@@ -27,8 +27,10 @@ from app.bootstrap.memory import give_back
 from app.bootstrap.parts import Part, refuse_sqlite, refuse_too_much
 from app.bootstrap.roster import RosterFile
 from app.bootstrap.templates import load_templates
+from app.domain.asking import named
+from app.domain.roster import Roster
 from app.services.context import Clock, Context, Destination
-from app.services.seal import Seal
+from app.services.stamp import Stamp
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Database
@@ -66,11 +68,12 @@ async def open_house(settings: Settings, part: Part = Part.WHOLE) -> AsyncIterat
         tokens = Tokens(settings.api_tokens.get_secret_value(), drill=settings.drill)
     except ValueError as error:
         raise ConfigurationError([str(error)]) from error
-    seal = _seal(settings)
+    stamp = _stamp(settings)
     entries = read_entries(settings.destinations)
     destinations = open_destinations(entries, settings, credentials=works)
     refuse_too_much(part, settings, destinations)
     read_roster = RosterFile(settings, entries)
+    _duty(settings, read_roster())
     templates = load_templates(settings.templates)
     url = database_url(settings)
     async with contextlib.AsyncExitStack() as stack:
@@ -91,7 +94,7 @@ async def open_house(settings: Settings, part: Part = Part.WHOLE) -> AsyncIterat
             lambda: read_roster.problem,
             lambda: read_roster.trusted,
             works=works,
-            seal=seal,
+            stamp=stamp,
             templates=templates,
         )
         if works:
@@ -103,11 +106,18 @@ async def open_house(settings: Settings, part: Part = Part.WHOLE) -> AsyncIterat
         yield House(ctx, tokens)
 
 
-def _seal(settings: Settings) -> Seal | None:
+def _stamp(settings: Settings) -> Stamp | None:
     try:
-        return Seal(key) if (key := settings.publishing_key.get_secret_value()) else None
+        return Stamp(key) if (key := settings.publishing_key.get_secret_value()) else None
     except ValueError as error:
         raise ConfigurationError([f"TOCSIN_PUBLISHING_KEY {error}."]) from error
+
+
+def _duty(settings: Settings, roster: Roster) -> None:
+    """Whoever is named and no reviewer is passed over: that is told, and nobody is kept from starting by it."""
+    reviewers = {person.id for person in roster.reviewers}
+    if unknown := [person for group in named(settings.on_duty) for person in group if person not in reviewers]:
+        log.warning("on-duty-unknown", problem=f"TOCSIN_ON_DUTY names who is no reviewer of the roster: {', '.join(unknown)}.")
 
 
 async def _close(destinations: Mapping[str, Destination]) -> None:

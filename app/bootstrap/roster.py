@@ -21,7 +21,7 @@ from app.store import trusted as memory
 
 log = structlog.get_logger(__name__)
 
-_Stamp = tuple[int, int, int, int]
+_Version = tuple[int, int, int, int]
 
 
 def signed_beside(roster: Path) -> Path:
@@ -41,7 +41,7 @@ class RosterFile:
         self.problem = ""
         self.trusted: Trusted | None = None  # None in a drill that nobody signed
         self._settings, self._entries, self._keeps = settings, entries, False
-        self._stamps: tuple[_Stamp | None, ...] = ()
+        self._seen: tuple[_Version | None, ...] = ()
         self._kept: Roster | None = None
         self._look()
         if self.problem:
@@ -67,10 +67,10 @@ class RosterFile:
 
     def _look(self) -> None:
         try:
-            stamps = _stamp(self.path), _stamp(self.signed)
-            if stamps != self._stamps:
+            seen = _version(self.path), _version(self.signed)
+            if seen != self._seen:
                 self.problem = self._take()
-                self._stamps = stamps
+                self._seen = seen
         except OSError as error:  # looked at again the next time
             self.problem = f"The roster cannot be read or remembered: {error}"
 
@@ -115,7 +115,7 @@ class RosterFile:
         return ""
 
 
-def _stamp(path: Path) -> _Stamp | None:
+def _version(path: Path) -> _Version | None:
     """By which a change of the file shows; None where there is none."""
     try:
         status = path.stat()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
@@ -39,20 +40,32 @@ def _handing_in(command: Any) -> Any:
     return command
 
 
+_SUBMITTING = (
+    click.option("--incident", metavar="NAME", help="What people call the incident; one that is open under this name is taken up again."),
+    click.option("--incident-id", metavar="ID", help="Id or slug of an incident that exists already."),
+    click.option("--kind", type=click.Choice([kind.value for kind in Kind]), help="What it is.  [default: the template's, or initial]"),
+    click.option("--report", is_flag=True, help="Answer a public report: asks what you know of it, and then for each value."),
+    wording_options,
+    click.option("--product", "products", multiple=True, help="Of a new incident: a product of yours (repeat it)."),
+    click.option("--affected-product", "affected_products", multiple=True, help="… that is affected."),
+    click.option("--own-domain", "own_domains", multiple=True, help="A domain of yours."),
+    click.option("--affected-domain", "affected_domains", multiple=True, help="… that nobody shall visit: never linked."),
+    click.option("--safe-link", "safe_links", multiple=True, help="A link that is always fine."),
+    click.option("--time-zone", help="The incident's IANA time zone, like Europe/Berlin."),
+    click.option("--started", metavar="TIME", help="When it began, with its zone, like 2026-11-03T07:10Z."),
+    _handing_in,
+)
+
+
+def submitting(command: Any) -> Any:
+    """Adds the options of a new announcement to a command, which gives them to `submit`."""
+    for option in reversed(_SUBMITTING):
+        command = option(command)
+    return command
+
+
 @click.command()
-@click.option("--incident", metavar="NAME", help="What people call the incident; one that is open under this name is taken up again.")
-@click.option("--incident-id", metavar="ID", help="Id or slug of an incident that exists already.")
-@click.option("--kind", type=click.Choice([kind.value for kind in Kind]), help="What it is.  [default: the template's, or initial]")
-@click.option("--report", is_flag=True, help="Answer a public report: asks what you know of it, and then for each value.")
-@wording_options
-@click.option("--product", "products", multiple=True, help="Of a new incident: a product of yours (repeat it).")
-@click.option("--affected-product", "affected_products", multiple=True, help="… that is affected.")
-@click.option("--own-domain", "own_domains", multiple=True, help="A domain of yours.")
-@click.option("--affected-domain", "affected_domains", multiple=True, help="… that nobody shall visit: never linked.")
-@click.option("--safe-link", "safe_links", multiple=True, help="A link that is always fine.")
-@click.option("--time-zone", help="The incident's IANA time zone, like Europe/Berlin.")
-@click.option("--started", metavar="TIME", help="When it began, with its zone, like 2026-11-03T07:10Z.")
-@_handing_in
+@submitting
 def announce(**given: Any) -> None:
     """Submit an announcement: the text and the incident's name are enough.
 
@@ -66,12 +79,17 @@ def announce(**given: Any) -> None:
     have signed; with --key you are the first of them. Facts of an incident (its products, domains and links) are taken
     when it is new.
     """
+    submit(given)
+
+
+def submit(given: dict[str, Any]) -> None:
+    """Hands in a new announcement of the given options."""
     if (given["incident"] is None) == (given["incident_id"] is None):
         raise click.UsageError("Name the incident: --incident NAME, or --incident-id ID of one that exists.")
     words, client = wording(given), Client()
     incident, kind = given["incident_id"] or _incident(given), given["kind"] or Kind.INITIAL.value
     if given["report"]:
-        given |= {"template": given["template"] or templates.chosen_report(), "ask": True}
+        given = given | {"template": given["template"] or templates.chosen_report(), "ask": True}
     if prepared := _prepared(client, given, words, given["incident_id"] or _known(given)):
         kind, facts = given["kind"] or prepared.pop("kind"), prepared.pop("facts")
         words = prepared | words
@@ -154,8 +172,9 @@ def _current(manifest: Manifest) -> dict[str, Any]:
     told["translations"] = {
         t.language: _filled_in({"text": t.text, "correction": t.correction} | asdict(t.answers)) for t in manifest.translations
     }
+    told["sealed_until"] = manifest.not_after if manifest.seal else ""
     told["destinations"] = list(dict.fromkeys(planned.id for planned in manifest.destinations))
-    told["clear_banner"] = not manifest.banner_until
+    told["clear_banner"] = not (manifest.seal.banner_seconds if manifest.seal else manifest.banner_until)
     return _filled_in(told)
 
 
@@ -199,7 +218,9 @@ def _hand_in(given: Mapping[str, Any], path: str, body: dict[str, Any], client: 
 def _same(manifest: Manifest, id_: str, body: Mapping[str, Any]) -> None:
     """Raises where what came back to be signed is not what was handed in."""
     same_text = manifest.text.split() == body["text"].split()
-    if manifest.announcement != id_ or not same_text or manifest.kind.value != body.get("kind", manifest.kind.value):
+    until = datetime.fromisoformat(body["sealed_until"]) if "sealed_until" in body else None
+    same_seal = until == (datetime.fromisoformat(manifest.not_after) if manifest.seal else None)
+    if manifest.announcement != id_ or not same_text or not same_seal or manifest.kind.value != body.get("kind", manifest.kind.value):
         raise click.ClickException("What came back to be signed is not what you handed in. Nothing was signed; look at the server.")
 
 

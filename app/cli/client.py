@@ -55,10 +55,10 @@ class Client:
         """The JSON object of a GET."""
         return self._json("GET", path, params=params)
 
-    def pages(self, path: str, cursor: str, after: Any = None) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, cursor: str, after: Any = None, **params: Any) -> Iterator[dict[str, Any]]:
         """All items of a listing, page by page; `cursor` is the name of its parameter, `after` where to begin."""
         while True:
-            page = self.get(path, limit=200, **({cursor: after} if after is not None else {}))
+            page = self.get(path, limit=200, **params, **({cursor: after} if after is not None else {}))
             yield from page["items"]
             after = page["next"]
             if after is None:

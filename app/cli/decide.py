@@ -21,12 +21,18 @@ from app.signing import Signer
 
 _LINK = re.compile(r"<?(https?://[^\s<>?#]+?)(/approve/[A-Za-z0-9_-]+)/?>?[.,]?")
 
+_QUESTIONS = {
+    (Decision.UNSEAL, "sealed"): "Unseal it as {person}, and send it NOW?",
+    (Decision.REJECT, "sealed"): "Revoke the seal as {person}, so that nobody can send it any more?",
+}
+
 person_option = click.option(
     "--person", default=lambda: os.environ.get("TOCSIN_PERSON", ""), show_default="TOCSIN_PERSON", help="Your id in the roster."
 )
 
 
-def _options(command: Any) -> Any:
+def signing_options(command: Any) -> Any:
+    """Adds what every command has by which a person signs."""
     for option in reversed(
         [
             click.argument("link_or_id"),
@@ -46,7 +52,7 @@ def _options(command: Any) -> Any:
 
 
 @click.command()
-@_options
+@signing_options
 @click.option("--comment", default="", help="A note, part of the signed bytes.")
 def approve(**given: Any) -> None:
     """Show every rendering, then sign it as approved.
@@ -57,7 +63,7 @@ def approve(**given: Any) -> None:
 
 
 @click.command()
-@_options
+@signing_options
 @click.option("--comment", required=True, help="Why; part of the signed bytes.")
 def reject(**given: Any) -> None:
     """Show every rendering, then sign it as rejected; the author can revise at once."""
@@ -65,7 +71,7 @@ def reject(**given: Any) -> None:
 
 
 @click.command("request-changes")
-@_options
+@signing_options
 @click.option("--comment", required=True, help="What to change; part of the signed bytes.")
 def request_changes(**given: Any) -> None:
     """Show every rendering, then ask for changes, signed."""
@@ -86,8 +92,11 @@ def decide(decision: Decision, link_or_id: str, key: str, person: str, yes: bool
         client, post_to = Client(), route("announcements", link_or_id.strip(), "approvals")
         request = client.get(route("announcements", link_or_id.strip(), "approval-request"), person=person)
     manifest, by = signing.read(request), load_key(key)  # what cannot be signed with is told before anybody reads
+    if decision is Decision.UNSEAL and manifest.seal is None:
+        raise click.ClickException(f"{manifest.announcement} is no sealed announcement: there is nothing to unseal.")
     signing.show(manifest, request)
-    if not yes and not signing.confirmed(f"Sign “{decision.value}” as {person}?"):
+    question = _QUESTIONS.get((decision, request["state"]), "Sign “{decision}” as {person}?")
+    if not yes and not signing.confirmed(question.format(decision=decision.value, person=person)):
         raise click.ClickException("Nothing was signed.")
     outcome = send(client, post_to, request, manifest, decision, person, by, comment)
     if as_json:
@@ -112,6 +121,8 @@ def send(
 
 def told(outcome: dict[str, Any]) -> str:
     """What a decision led to."""
+    if outcome["decision"] == "unseal":
+        return f"Unsealed. The announcement is {in_words(outcome['state'])}; every signer and reviewer is told."
     if outcome["decision"] != "approve":
         return "Signed. This revision is over; the author can revise it at once."
     if outcome["missing"]:

@@ -16,16 +16,16 @@ def embed() -> None:
       tocsin embed
 
     `integrity` lets browsers run this very script or none. `data-key`, which is there once TOCSIN_PUBLISHING_KEY is, lets the script show
-    only what this server sealed. Both have to be changed on your pages when the script or the key changes.
+    only what this server stamped. Both have to be changed on your pages when the script or the key changes.
     """
     from app.bootstrap.configuration import ConfigurationError, load_settings
-    from app.services.seal import Seal
+    from app.services.stamp import Stamp
     from app.web.pages import static_file
 
     try:
         settings = load_settings()
         key = settings.publishing_key.get_secret_value()
-        pinned = f' data-key="{Seal(key).public}"' if key else ""
+        pinned = f' data-key="{Stamp(key).public}"' if key else ""
     except (ConfigurationError, ValueError) as error:
         raise click.ClickException(f"{error}") from error
     integrity = static_file("banner.js").integrity

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,15 @@ def read(request: dict[str, Any]) -> Manifest:
 
 
 def approval(request: dict[str, Any], manifest: Manifest, decision: Decision, person: str, by: Signer, comment: str = "") -> Approval:
-    """One signed statement over the digest of exactly this manifest."""
+    """One signed statement over the digest of exactly this manifest. An unseal says when it was signed, by this machine's clock."""
+    at = ""
+    if decision is Decision.UNSEAL:  # a drill has a clock of its own, which may have been moved
+        now = datetime.fromisoformat(request["now"]) if manifest.environment == "drill" else datetime.now(UTC)
+        at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     try:
         statement = Statement(
             announcement=manifest.announcement,
+            at=at,
             comment=comment,
             decision=decision,
             digest=request["digest"],  # which `read` has computed from the bytes that the manifest is
@@ -104,20 +110,24 @@ def show(manifest: Manifest, request: dict[str, Any]) -> None:
     name = one_line(manifest.incident.name)
     say(f"{mark} · {manifest.kind.value} · {name} · revision {manifest.revision}", bold=True, fg="yellow" if drill else "red")
     say(f"Written by {one_line(manifest.author)}, submitted by {one_line(manifest.submitted_by)}")
+    for line in _of_the_seal(manifest, request["state"]):
+        say(line, bold=True, fg="magenta")
     for label, value in _terms(manifest):
         say(f"{label}: {one_line(value)}")
+    _show_changes(request.get("changes"))
     for override in manifest.overrides:
         words = f" «{one_line(override.excerpt)}»" if override.excerpt else ""
         say(f"OVERRIDE {one_line(override.rule)}{words}: {one_line(override.reason)}", fg="red", bold=True)
     for found in findings:
         say(finding(found), fg="red" if found["severity"] == "block" else "yellow")
-    alike: dict[tuple[Rendering | None, Rendering | None, bool, str], list[Planned]] = {}
-    for planned in manifest.destinations:
-        leads = planned.id if planned.id in manifest.primaries else ""  # each has its own turn, so it stands alone
-        alike.setdefault((planned.full, planned.pointer, planned.role is Role.POINTER, leads), []).append(planned)
-    for same in alike.values():
-        _show_planned(same, manifest)
-    if manifest.correction:
+    _show_posts(manifest)
+    if manifest.seal and manifest.seal.correction:
+        say()
+        say("== Sealed with it: the correction. One person alone can send it, once the announcement is out.", bold=True, fg="magenta")
+        correction = Manifest.parse(manifest.seal.correction.encode())
+        say(f"Can be unsealed until {when(correction.not_after)}")
+        _show_posts(correction)
+    elif manifest.correction:
         say()
         say("── Should it turn out to be wrong: a correction, not sent now, and only when two people have signed that too", fg="cyan")
         say(manifest.correction)
@@ -128,11 +138,49 @@ def show(manifest: Manifest, request: dict[str, Any]) -> None:
     say(f"Digest {request['digest']}", bold=True)
 
 
+def _show_posts(manifest: Manifest) -> None:
+    """Every rendering, those of the same words together."""
+    alike: dict[tuple[Rendering | None, Rendering | None, bool, str], list[Planned]] = {}
+    for planned in manifest.destinations:
+        leads = planned.id if planned.id in manifest.primaries else ""  # each has its own turn, so it stands alone
+        alike.setdefault((planned.full, planned.pointer, planned.role is Role.POINTER, leads), []).append(planned)
+    for same in alike.values():
+        _show_planned(same, manifest)
+
+
+def _of_the_seal(manifest: Manifest, state: str) -> list[str]:
+    """What a sealed one is, in words that nobody takes for those of any other."""
+    if manifest.seal is None:
+        return []
+    until = f"until {when(manifest.not_after)}"
+    if state == "sealed":
+        return [f"SEALED. Two people have signed this. ONE person alone can send it, at once, {until}."]
+    return [f"TO BE SEALED. Nothing is sent now. Once it is signed, ONE person alone can send it, {until}."]
+
+
+def _show_changes(told: dict[str, Any] | None) -> None:
+    """Word by word, what is another now; [-gone-] and {+new+}."""
+    if told is None:
+        return
+    since = f"revision {told['since']}" + (", which you signed about" if told["signed"] else ", the one before")
+    say(f"Changed since {since}:" if told["items"] else f"Nothing changed since {since}.", bold=True, fg="cyan")
+    for item in told["items"]:
+        more = f" (and {len(item['also'])} more alike)" if item["also"] else ""
+        say(f"  {one_line(item['where'])}{more}:", fg="cyan")
+        marked = {"same": "{}", "out": "[-{}-]", "in": "{{+{}+}}"}
+        say("    " + "".join(marked[kind].format(text) for kind, text in item["pieces"]).replace("\n", "\n    "))
+
+
 def _terms(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """What the signature covers besides the posts' words; only what is not empty."""
     facts, answers = manifest.incident, manifest.answers
-    yield "Goes out", span(manifest.not_before, manifest.not_after) if manifest.not_before else f"until {when(manifest.not_after)}"
-    yield "Banner", f"until {when(manifest.banner_until)}" if manifest.banner_until else "cleared once this is out"
+    if manifest.seal:
+        yield "Goes out", f"within {manifest.seal.send_seconds / 3600:g} hours of its unsealing"
+        hours = manifest.seal.banner_seconds / 3600
+        yield "Banner", f"for {hours:g} hours from its unsealing" if hours else "cleared once this is out"
+    else:
+        yield "Goes out", span(manifest.not_before, manifest.not_after) if manifest.not_before else f"until {when(manifest.not_after)}"
+        yield "Banner", f"until {when(manifest.banner_until)}" if manifest.banner_until else "cleared once this is out"
     if len(manifest.primaries) > 1:
         fails = f"if it refuses, is left out, or has not posted within {manifest.fallback_after} s"
         yield "Full text", f"on {manifest.primaries[0]}; {fails}: {', then '.join(manifest.primaries[1:])}. Everyone else then points there"

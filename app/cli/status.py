@@ -15,6 +15,7 @@ from app.cli.posts import said
 _OWED = frozenset({"waiting", "scheduled", "due", "approved", "overdue"})
 _ASKS = frozenset({"failed", "unknown", "by_hand"})
 _FINAL = frozenset({"sent", "cancelled"})
+_QUIET = _FINAL | {"sealed"}
 
 
 @click.command()
@@ -52,6 +53,8 @@ def next_steps(shown: dict[str, Any]) -> list[str]:
         steps += [
             f"“{one_line(rule)}” stops it. Revise, or override it: --override {one_line(rule)}=REASON" for rule in missing["overrides"]
         ]
+    if shown["state"] == "sealed":
+        steps += _of_a_sealed(shown)
     if shown["state"] == "awaiting_approval":
         count = missing["approvals"]
         steps.append(f"{count} signature{'s' * (count != 1)} missing. Reviewers: {one_line(', '.join(missing['reviewers']))}.")
@@ -61,6 +64,17 @@ def next_steps(shown: dict[str, Any]) -> list[str]:
             one_line(shown.get("pages_closed") or "") or f"They have links by mail; or: tocsin approve {id_} --person THEM --key KEY"
         )
     return steps
+
+
+def _of_a_sealed(shown: dict[str, Any]) -> list[str]:
+    id_, seal = one_line(shown["id"]), shown["seal"]
+    if not seal["holds"]:
+        anew = f"Seal the text anew (tocsin seal), and revoke this: tocsin reject {id_} --comment WHY"
+        return [f"The seal does not hold any more: its signatures do not count in the roster of now. {anew}"]
+    return [
+        f"On the day, one person sends it: tocsin unseal {id_} --person THEM --key KEY",
+        f"To revoke it: tocsin reject {id_} --comment WHY",
+    ]
 
 
 def _named(shown: dict[str, Any]) -> str:
@@ -77,10 +91,14 @@ def show_announcement(shown: dict[str, Any]) -> None:
         put(f"Ended     {when(shown['finished_at'])}")
     else:
         window = span(shown["not_before"], shown["not_after"]) if shown["not_before"] else f"until {when(shown['not_after'])}"
-        put(f"Goes out  {window}")
+        put(f"Sealed    {window}" if shown["seal"] and not shown["approved_at"] else f"Goes out  {window}")
     for signed in shown["approvals"]:
         by = f"{one_line(signed['person'])} ({one_line(signed['key'])})"
         put(f"Signed    {one_line(signed['decision'])} by {by}, {when(signed['at'])}")
+    for unsealed in (shown["seal"] or {}).get("unsealed_by", []):
+        put(f"Unsealed  by {one_line(unsealed['person'])}, {when(unsealed['at'])}")
+    for line in _asked(shown["asked"]):
+        put(line)
     for found in shown["findings"]:
         put(f"Finding   {finding(found)}", fg="red" if found["severity"] == "block" else "yellow")
     if leading := _leading(shown):
@@ -97,6 +115,17 @@ def show_announcement(shown: dict[str, Any]) -> None:
         _show_details(shown, delivery)
     for step in next_steps(shown):
         put(step, bold=True)
+
+
+def _asked(asked: list[dict[str, Any]]) -> Iterator[str]:
+    """Who was asked to sign, when, and who is next."""
+    for told in (told for told in asked if told["asked_at"]):
+        reminded = f", reminded {when(told['reminded_at'])}" if told["reminded_at"] else ""
+        yield f"Asked     {one_line(told['who'].removeprefix('destination:'))}, {when(told['asked_at'])}{reminded}"
+    if coming := [told for told in asked if told["next_at"] and not told["asked_at"]]:
+        soonest = min(told["next_at"] for told in coming)
+        people = ", ".join(one_line(told["who"].removeprefix("destination:")) for told in coming if told["next_at"] == soonest)
+        yield f"Next      {people}, {when(soonest)}"
 
 
 def _leading(shown: dict[str, Any]) -> str:
@@ -150,12 +179,16 @@ def _under_way(client: Client) -> dict[str, Any]:
     owed = list(client.pages(route("follow-ups"), "after"))
     waiting = {follow_up["incident"] for follow_up in owed}
     incidents = [
-        incident
-        for incident in client.pages(route("incidents"), "before")
-        if incident["state"] == "open" or incident["id"] in waiting or any(a["state"] not in _FINAL for a in incident["announcements"])
+        incident for incident in client.pages(route("incidents"), "before") if incident["id"] in waiting or _under_way_in(incident)
     ]
     holds = [item["held"] | {"destination": item["destination"]} for item in client.get(route("destinations"))["items"] if item["held"]]
     return {"incidents": incidents, "follow_ups": owed, "held": holds}
+
+
+def _under_way_in(incident: dict[str, Any]) -> bool:
+    """Whether it is open or something of it is; what is sealed for another day is listed by `tocsin sealed`."""
+    states = {announcement["state"] for announcement in incident["announcements"]}
+    return bool(states - _QUIET) or (incident["state"] == "open" and states != {"sealed"})
 
 
 def _show_all(told: dict[str, Any]) -> None:

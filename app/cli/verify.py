@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.cli.chain import Chain
     from app.domain.approval import Quorum, Verified
     from app.domain.checkpoint import Checkpoint
+    from app.domain.manifest import Manifest
 
 _LIMIT = 1 << 30
 
@@ -203,24 +204,29 @@ def _verify_approvals(contents: list[bytes], manifest_file: str | None, roster_f
     from app.domain.manifest import ManifestError
 
     try:
-        verified, fingerprint, count = _judge(contents, manifest_file, roster_file, origin)
+        verified, fingerprint, count, sealed = _judge(contents, manifest_file, roster_file, origin)
     except (ApprovalRefused, ManifestError) as error:
         if as_json:
             put_json({"ok": False, "problem": str(error)})
         raise click.ClickException(one_line(error)) from error
     if as_json:
         told = {"ok": True, "digest": fingerprint, "approvals": [_told(one) for one in verified]}
-        put_json(told | {"missing": count.missing, "complete": count.complete})
+        put_json(told | {"missing": count.missing, "complete": count.complete, "sealed": sealed or None})
         return
     for one in verified:
         comment = f" “{one.statement.comment}”" if one.statement.comment else ""
         put(one_line(f"{one.person.id} ({one.person.name}): {one.decision.value}, {one.key_kind} {one.key_id}{comment}"))
     put(one_line(f"Digest {fingerprint}" + (f", the one of {manifest_file}" if manifest_file else "")))
     put("Enough people stand behind it." if count.complete else _lacking(count.missing), bold=True)
+    if sealed:
+        put(sealed, bold=True)
 
 
-def _judge(contents: list[bytes], manifest_file: str | None, roster_file: str, origin: str) -> tuple[list[Verified], str, Quorum]:
-    """Who says what, about which digest, and whether they are enough. Raises `ApprovalRefused` and `ManifestError`."""
+def _judge(contents: list[bytes], manifest_file: str | None, roster_file: str, origin: str) -> tuple[list[Verified], str, Quorum, str]:
+    """Who says what, about which digest, whether they are enough, and of a sealed one whether it is open ("" of any other).
+
+    Raises `ApprovalRefused` and `ManifestError`.
+    """
     from app.cli.roster_files import load
     from app.domain.approval import Approval, quorum
     from app.domain.approval import verify as check
@@ -232,13 +238,26 @@ def _judge(contents: list[bytes], manifest_file: str | None, roster_file: str, o
     if not manifest_file:
         say("No --manifest: which text the digest stands for was not checked.")
         fingerprint = verified[0].statement.digest
-        return verified, fingerprint, quorum(verified, digest=fingerprint, threshold=roster.threshold)
+        return verified, fingerprint, quorum(verified, digest=fingerprint, threshold=roster.threshold), ""
     raw = read_bytes(manifest_file, "the manifest", _LIMIT).rstrip(b"\r\n")
     manifest = Manifest.parse(raw)
     if manifest.roster_version != roster.version:
         say(f"The manifest names version {manifest.roster_version} of the roster; {one_line(roster_file)} is version {roster.version}.")
     about: dict[str, Any] = {name: getattr(manifest, name) for name in ("announcement", "revision", "environment")}
-    return verified, digest(raw), quorum(verified, digest=digest(raw), threshold=roster.threshold, **about)
+    return verified, digest(raw), quorum(verified, digest=digest(raw), threshold=roster.threshold, **about), _seal(manifest, verified)
+
+
+def _seal(manifest: Manifest, verified: list[Verified]) -> str:
+    from app.domain.seal import Sealed, opened
+
+    if manifest.seal is None:
+        return ""
+    within = f" It was signed inside the manifest of {manifest.seal.corrects}: verify that one." if manifest.seal.corrects else ""
+    try:
+        now = opened(manifest, verified)
+    except Sealed as error:
+        return f"{error}{within}"
+    return f"It was sealed, and unsealed at {when(now.not_before)}.{within}"
 
 
 def _told(one: Verified) -> dict[str, Any]:

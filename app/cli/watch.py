@@ -15,10 +15,10 @@ from app.cli.client import Client, Unreachable, route
 from app.cli.output import clock, in_words, one_line, put, put_json, say
 from app.cli.status import next_steps
 
-ENDED = frozenset({"sent", "incomplete", "returned", "cancelled", "expired"})
+ENDED = frozenset({"sent", "incomplete", "returned", "cancelled", "expired", "sealed"})
 """States in which Tocsin does nothing more of its own."""
 
-_TURNS = ("broadcast-", "decision-re", "cancelled", "send-window-closed")
+_TURNS = ("broadcast-", "decision-re", "cancelled", "send-window-closed", "sealed")
 """How events begin after which it may have ended."""
 
 
@@ -105,6 +105,9 @@ def event(entry: dict[str, Any]) -> str:
         "decision-approve": f"{actor} signed it as approved{comment}",
         "decision-reject": f"{actor} rejected it{comment}",
         "decision-request-changes": f"{actor} asks for changes{comment}",
+        "sealed": f"sealed until {data.get('until')}, signed by {' and '.join(data.get('people', []))}",
+        "decision-unseal": f"{actor} signed its unsealing{comment}",
+        "unsealed": f"UNSEALED by {actor}",
         "approved": f"approved by {' and '.join(data.get('people', []))}",
         "broadcast-begun": "going out",
         "broadcast-sent": "everything is out",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,6 +46,9 @@ _OPTIONS = (
         multiple=True,
         help="The same in another one (repeat it): the text, or a .toml with text, affected, if_affected, if_not_affected, correction.",
     ),
+    click.option(
+        "--sealed-until", metavar="DATE", help="Of a sealed one: the last day on which it can be unsealed, or a time with its zone."
+    ),
     click.option("--clear-banner", is_flag=True, help="Once this is out, the banner is empty."),
 )
 
@@ -77,7 +81,21 @@ def wording(given: Mapping[str, Any]) -> dict[str, Any]:
         body["translations"] = {language: _translation(file) for language, file in pairs}
     if given["clear_banner"]:
         body["clear_banner"] = True
+    if given["sealed_until"]:
+        body["sealed_until"] = _last_moment(given["sealed_until"])
     return body
+
+
+def _last_moment(typed: str) -> str:
+    """A time with its zone as it is, a day as the last second of it in UTC. Raises click's errors."""
+    wrong = click.BadParameter("Write a day like 2027-03-01, or a time with its zone like 2027-03-01T12:00Z.", param_hint="--sealed-until")
+    try:
+        moment = datetime.fromisoformat(typed)
+    except ValueError as error:
+        raise wrong from error
+    if moment.tzinfo is None and len(typed) != len("2027-03-01"):
+        raise wrong
+    return typed if moment.tzinfo else f"{moment:%Y-%m-%d}T23:59:59Z"
 
 
 def filled(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,11 +27,12 @@ class Kind(StrEnum):
 
 
 class AnnouncementState(StrEnum):
-    """Where an announcement stands. Only APPROVED and SENDING ones are ever sent from."""
+    """Where an announcement stands. Only APPROVED and SENDING ones are ever sent from; from SEALED, one person leads to APPROVED."""
 
     DRAFT = "draft"  # pre-filled by Tocsin; nobody was asked to sign yet
     AWAITING_APPROVAL = "awaiting_approval"
     RETURNED = "returned"  # rejected, or changes asked for: the revision is over, the author may revise
+    SEALED = "sealed"  # two people signed it to be kept; it waits for one person of the roster to unseal it
     APPROVED = "approved"
     SENDING = "sending"
     SENT = "sent"
@@ -42,6 +43,8 @@ class AnnouncementState(StrEnum):
 
 REVISABLE = frozenset({AnnouncementState.DRAFT, AnnouncementState.AWAITING_APPROVAL, AnnouncementState.RETURNED, AnnouncementState.EXPIRED})
 CANCELLABLE = REVISABLE | {AnnouncementState.APPROVED}
+EXPIRES = (CANCELLABLE | {AnnouncementState.SEALED}) - {AnnouncementState.EXPIRED}
+"""What the clock ends that passes its send window, or its seal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Wording:
     correction: str = ""  # written in advance, should this turn out to be wrong
     language: str = ""  # of the text, where it is told
     translations: tuple[Translation, ...] = ()  # for the destinations that speak another one
+    sealed_until: str = ""  # ISO 8601 in UTC: it is to be sealed until then, instead of going out once it is approved
 
 
 def corrections(translations: tuple[Translation, ...]) -> tuple[Translation, ...]:

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ MAX_APPROVAL = 65_536
 _ANNOUNCEMENT = re.compile(r"an_[A-Za-z0-9_-]{1,64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{22}")
+_MOMENT = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _ASSERTION = ("authenticator_data", "client_data_json", "credential_id", "signature")
 
 
@@ -44,6 +46,7 @@ class Decision(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     REQUEST_CHANGES = "request-changes"
+    UNSEAL = "unseal"  # of a sealed announcement, behind which two people stand already: let it go out now
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Statement:
     """What is signed. Making one checks every field: raises `ApprovalRefused`.
 
     `digest` is the manifest's, `sha256:<64 hex>`; `nonce` 22 characters of base64url, the approval link's; `comment` one line, "" for none.
+    `at` is the moment at which it is signed, UTC to the second; it stands in an `unseal`, and in no other.
     """
 
     announcement: str
@@ -61,20 +65,29 @@ class Statement:
     decision: Decision
     nonce: str
     comment: str = ""
+    at: str = ""
 
     def __post_init__(self) -> None:
         for name, valid in _FIELDS.items():
             if not valid(getattr(self, name)):
                 raise ApprovalRefused(f"The statement's {name!r} is not valid: {_RULES[name]}.")
+        if (self.decision is Decision.UNSEAL) is not bool(self.at):
+            raise ApprovalRefused("The statement's 'at' stands in an unseal, and in no other: it says when that was signed.")
+
+    @property
+    def moment(self) -> datetime:
+        """When an unseal was signed."""
+        return datetime.fromisoformat(self.at)
 
     def to_bytes(self) -> bytes:
         """The canonical bytes (RFC 8785): these and no others are signed."""
-        return rfc8785.dumps(asdict(self) | {"format": FORMAT, "decision": str(self.decision)})
+        said = asdict(self) | {"format": FORMAT, "decision": str(self.decision)}
+        return rfc8785.dumps({name: value for name, value in said.items() if name != "at" or value})
 
     @classmethod
     def parse(cls, raw: bytes) -> Statement:
         """The statement that these canonical bytes are. Raises `ApprovalRefused`, and nothing else, whatever the bytes."""
-        data = _object(raw, "statement", MAX_STATEMENT, {*_FIELDS, "format"})
+        data = _object(raw, "statement", MAX_STATEMENT, {*_FIELDS, "format"} - {"at"}, frozenset({"at"}))
         if data.pop("format") != FORMAT:
             raise ApprovalRefused(f"The statement is not of the format {FORMAT}; use this service's own page or command.")
         if isinstance(data["decision"], str) and data["decision"] in set(Decision):
@@ -87,6 +100,7 @@ class Statement:
 
 _FIELDS: Mapping[str, Any] = {
     "announcement": lambda value: _matches(_ANNOUNCEMENT, value),
+    "at": lambda value: value == "" or _is_moment(value),
     "comment": lambda value: isinstance(value, str) and len(value) <= MAX_COMMENT and not HIDDEN.search(value),
     "decision": lambda value: isinstance(value, Decision),
     "digest": lambda value: _matches(_DIGEST, value),
@@ -97,8 +111,9 @@ _FIELDS: Mapping[str, Any] = {
 }
 _RULES: Mapping[str, str] = {
     "announcement": "an id like an_7f3k",
+    "at": "a time in UTC like 2026-11-03T07:10:00Z",
     "comment": f"one line of at most {MAX_COMMENT} characters, without control or invisible ones; replace line breaks by spaces",
-    "decision": "approve, reject or request-changes",
+    "decision": "approve, reject, request-changes or unseal",
     "digest": "sha256: and 64 hexadecimal digits in lower case",
     "environment": "drill or live",
     "nonce": "22 characters of base64url",
@@ -211,6 +226,7 @@ def quorum(
     * Reviewers count, and besides them one author (who, as a rule, signed what they submitted): so at least one reviewer always
       stands behind what is sent. Who only administers counts for nothing.
     * A rejection or a request for changes by anybody of the roster, their own approval notwithstanding, ends it: to stop is safe.
+    * An unseal counts for nothing here: it chooses a moment, and stands behind no bytes (`app.domain.seal`).
     * Below two people only in a drill, where one person may play both.
     * With `ssh` one of those who count must have signed with an SSH key: by the command line, which computes the digest from what it
       showed. A page that lies gets passkeys to sign what nobody saw; it cannot get this.
@@ -281,10 +297,10 @@ def _signature(data: dict[str, Any]) -> SshSignature | Assertion:
     return Assertion(**data)
 
 
-def _object(text: str | bytes, what: str, limit: int, fields: set[str]) -> dict[str, Any]:
-    """The JSON object with exactly these fields, none twice."""
+def _object(text: str | bytes, what: str, limit: int, fields: set[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The JSON object with exactly these fields, and of the optional ones any, none twice."""
     try:
-        return strict.json_object(text, what, limit, fields)
+        return strict.json_object(text, what, limit, fields, optional)
     except strict.NotStrict as error:
         raise ApprovalRefused(str(error)) from error
 
@@ -294,6 +310,15 @@ def _encode(text: str, what: str) -> bytes:
         return strict.encoded(text, what)
     except strict.NotStrict as error:
         raise ApprovalRefused(str(error)) from error
+
+
+def _is_moment(value: object) -> bool:
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        return False
+    try:
+        return datetime.fromisoformat(value).year >= 2000
+    except ValueError:
+        return False
 
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:

@@ -22,11 +22,12 @@ CORRECTION = "correction"
 @functools.lru_cache(maxsize=1)
 def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
     """Findings on the canonical text (destination ""), and those that only a rendering has, or only the correction (`CORRECTION`)."""
-    canonical = wording.check(manifest.text, manifest.incident, manifest.kind, manifest.answers)
+    facts = dataclasses.replace(wording.Known.of(manifest.incident), sealed=manifest.seal is not None)
+    canonical = wording.check(manifest.text, facts, manifest.kind, manifest.answers)
     known = {(finding.rule, finding.excerpt) for finding in canonical}
     found = [("", finding) for finding in canonical]
     for translation in manifest.translations:  # what it lacks itself; its other words are read on the renderings
-        for finding in wording.check(translation.text, manifest.incident, manifest.kind, translation.answers):
+        for finding in wording.check(translation.text, facts, manifest.kind, translation.answers):
             if (finding.rule, finding.excerpt) not in known:
                 known.add((finding.rule, finding.excerpt))
                 found.append((f"text in {translation.language}", finding))
@@ -34,7 +35,7 @@ def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
         if destination != CORRECTION and _stands_in(text, manifest.text):
             continue
         kind = Kind.CORRECTION if destination == CORRECTION else manifest.kind
-        for finding in wording.check(text, manifest.incident, kind, whole=False):
+        for finding in wording.check(text, facts, kind, whole=False):
             if (finding.rule, finding.excerpt) not in known:
                 known.add((finding.rule, finding.excerpt))
                 found.append((destination, finding))

@@ -10,7 +10,8 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import rfc8785
@@ -20,8 +21,8 @@ from app.domain.announcement import Answers, Kind, Override, Translation
 from app.domain.incident import Facts
 
 FORMAT = "tocsin-manifest/1"
-_WHERE_USED = frozenset({"language", "translations"})
-"""Fields that stand in the bytes only where they say something: an announcement in one language has the bytes that it always had."""
+_WHERE_USED = frozenset({"language", "translations", "seal"})
+"""Fields that stand in the bytes only where they say something: one in one language, not sealed, has the bytes that it always had."""
 
 
 class ManifestError(ValueError):
@@ -60,12 +61,28 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """What makes a manifest a sealed one: it goes out only from the moment on at which one person unseals it (`app.domain.seal`).
+
+    It may then go out for `send_seconds` and stands on the banner for `banner_seconds` (0: the banner is cleared). `correction` is the
+    whole manifest, as its canonical text, of the correction that is sealed with it, "" for none; `corrects` stands in that one alone
+    and is the announcement that it corrects.
+    """
+
+    send_seconds: int
+    banner_seconds: int
+    correction: str = ""
+    corrects: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """All that two people stand behind. Times are ISO 8601 in UTC; `not_before`/`not_after` "" where open.
 
     `primaries` are the destinations that may carry the full text first, in order: one that has not posted within `fallback_after`
     seconds, or refuses for certain, is followed by the next. `correction` is the text that waits to correct this announcement.
-    `translations` are the texts from which destinations of other languages were rendered.
+    `translations` are the texts from which destinations of other languages were rendered. With a `seal`, `not_after` is the date until
+    which it can be unsealed.
     """
 
     environment: str
@@ -89,6 +106,7 @@ class Manifest:
     correction: str = ""
     language: str = ""
     translations: tuple[Translation, ...] = ()
+    seal: Seal | None = None
 
     def to_bytes(self) -> bytes:
         """The canonical bytes."""
@@ -109,6 +127,13 @@ class Manifest:
     def primary(self) -> str:
         """The destination that is to carry the full text, or "" where only a banner or the team is told."""
         return self.primaries[0] if self.primaries else ""
+
+    def unsealed(self, moment: datetime) -> Manifest:
+        """As a sealed one goes out once it is unsealed: its send window and its banner count from that moment. Its digest stays."""
+        assert self.seal is not None
+        closes, clears = (_iso(moment + timedelta(seconds=seconds)) for seconds in (self.seal.send_seconds, self.seal.banner_seconds))
+        banner = clears if self.seal.banner_seconds else ""
+        return replace(self, not_before=_iso(moment), not_after=min(self.not_after, closes), banner_until=banner)
 
 
 _LAST: dict[str, Manifest] = {}
@@ -136,6 +161,10 @@ class _Same:
     def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         plain = all(isinstance(value, str) for _, value in pairs)
         return self._known.setdefault(tuple(pairs), dict(pairs)) if plain else dict(pairs)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def digest(manifest: bytes) -> str:
@@ -186,6 +215,16 @@ def _translation(data: dict[str, Any]) -> Translation:
     return Translation(**(data | {"answers": Answers(**data["answers"])}))
 
 
+def _seal(data: dict[str, Any], until: str) -> Seal:
+    seal = Seal(**data)
+    numbers, texts = (seal.send_seconds, seal.banner_seconds), (seal.correction, seal.corrects)
+    if not all(type(number) is int and 0 <= number < 2**31 for number in numbers) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("its seal is not of the right form")
+    if datetime.fromisoformat(until).tzinfo is None:
+        raise ValueError("its seal has no date")
+    return seal
+
+
 def _manifest(data: dict[str, Any]) -> Manifest:
     changed: dict[str, Any] = {
         "kind": Kind(data["kind"]),
@@ -195,5 +234,6 @@ def _manifest(data: dict[str, Any]) -> Manifest:
         "primaries": tuple(data["primaries"]),
         "overrides": tuple(Override(**entry) for entry in data["overrides"]),
         "translations": tuple(_translation(entry) for entry in data.get("translations", ())),
+        "seal": _seal(data["seal"], data["not_after"]) if data.get("seal") else None,
     }
     return Manifest(**(data | changed))

@@ -10,8 +10,11 @@ class NotStrict(ValueError):
     """This is not what was due; the message is a sentence that says why."""
 
 
-def json_object(text: str | bytes, what: str, limit: int, fields: set[str]) -> dict[str, Any]:
-    """The JSON object with exactly these fields, at most `limit` bytes long. Raises `NotStrict`, and nothing else, whatever the text."""
+def json_object(text: str | bytes, what: str, limit: int, fields: set[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The JSON object with exactly these fields, and of the optional ones any; at most `limit` bytes long.
+
+    Raises `NotStrict`, and nothing else, whatever the text.
+    """
     raw = encoded(text, what) if isinstance(text, str) else text
     if len(raw) > limit:
         raise NotStrict(f"The {what} is longer than {limit} bytes.")
@@ -19,7 +22,7 @@ def json_object(text: str | bytes, what: str, limit: int, fields: set[str]) -> d
         data = json.loads(raw.decode(), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise NotStrict(f"The {what} is not JSON in UTF-8: {error}.") from error
-    if not isinstance(data, dict) or set(data) != fields:
+    if not isinstance(data, dict) or set(data) - optional != fields:
         raise NotStrict(f"The {what} must be an object with exactly the fields {', '.join(sorted(fields))}.")
     return data
 

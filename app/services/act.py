@@ -28,6 +28,8 @@ async def cancel(ctx: Context, announcement_id: str, by: str) -> None:
         row = await existing(tx, announcement_id, lock=True)
         if row.state == AnnouncementState.CANCELLED.value:
             return
+        if row.state == AnnouncementState.SEALED.value:
+            raise Refused(409, "The announcement is sealed.", f"A person revokes it, by a signature: tocsin reject {row.id}")
         if AnnouncementState(row.state) not in CANCELLABLE:
             raise Refused(409, f"The announcement is {row.state}.", "What has begun to go out cannot be cancelled; send a correction.")
         await store.change_announcement(tx, row.id, state=AnnouncementState.CANCELLED.value, finished_at=ctx.now)

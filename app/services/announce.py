@@ -18,12 +18,12 @@ from adapters.contract import Role
 from app.domain.announcement import REVISABLE, AnnouncementState, Kind, Wording, corrections
 from app.domain.followup import FollowUpState
 from app.domain.incident import Facts, IncidentState, slug
-from app.domain.manifest import Manifest, Planned, digest
+from app.domain.manifest import Manifest, ManifestError, Planned, digest
 from app.domain.wording import RULE_IDS
-from app.services import renderings
+from app.services import notices, renderings, unseal
 from app.services.context import Context, Destination, Refused, new_id
 from app.store import announcements as store
-from app.store import approvals, follow_ups, holds, timeline
+from app.store import follow_ups, holds, timeline
 from app.store.announcements import AnnouncementRow, IncidentRow
 from app.store.tables import announcements, incidents, iso, moment, revisions
 
@@ -57,7 +57,7 @@ async def write_first(ctx: Context, tx: AsyncConnection, incident: IncidentRow, 
     """Adds an announcement with its first revision, and asks for approvals. Raises `Refused`."""
     await _add(ctx, tx, incident, id_, kind, AnnouncementState.AWAITING_APPROVAL)
     fingerprint = await write_revision(ctx, tx, incident, _facts(incident), id_, 1, kind, words, by)
-    await tell(ctx, tx, "approve", id_, fingerprint)
+    await notices.ask(ctx, tx, id_, fingerprint)
 
 
 async def not_excluded(tx: AsyncConnection, destinations: Sequence[str]) -> tuple[str, ...]:
@@ -74,12 +74,26 @@ async def revise(ctx: Context, id_: str, words: Wording, by: str) -> None:
             raise Refused(
                 409, f"The announcement is {row.state}.", "Only one that is not approved yet can be revised; send a correction instead."
             )
+        await _stays_sealed(tx, row, words)
         incident = await store.incident(tx, row.incident)
         assert incident is not None
         revision = row.revision + 1
         fingerprint = await write_revision(ctx, tx, incident, _facts(incident), id_, revision, Kind(row.kind), words, by)
         await store.change_announcement(tx, id_, state=AnnouncementState.AWAITING_APPROVAL.value)
-        await tell(ctx, tx, "approve", id_, fingerprint)
+        await notices.ask(ctx, tx, id_, fingerprint)
+
+
+async def _stays_sealed(tx: AsyncConnection, row: AnnouncementRow, words: Wording) -> None:
+    """Refuses a revision by which what was to wait would go out at once, or the other way round."""
+    try:
+        was = Manifest.parse((await store.manifest_text(tx, row.digest)).encode()).seal
+    except ManifestError:  # the row was changed; its announcement can be written anew
+        return
+    if was and was.corrects:
+        raise Refused(409, "This correction was signed with its announcement.", "Send other words by `tocsin correct`.")
+    if bool(was) is not bool(words.sealed_until):
+        told = "Give its new `sealed_until`." if was else "Leave `sealed_until` out, or announce it anew."
+        raise Refused(422, f"The announcement is {'a sealed one' if was else 'no sealed one'}, and stays so.", told)
 
 
 async def draft(
@@ -92,21 +106,14 @@ async def draft(
     return id_
 
 
-async def tell(ctx: Context, tx: AsyncConnection, notice: str, announcement: str, fingerprint: str, *, again: bool = False) -> None:
-    """Plans a notice to every reviewer and each internal destination; one planned before is sent `again` or left alone."""
-    recipients = [person.id for person in ctx.read_roster().reviewers]
-    recipients += [f"destination:{destination.id}" for destination in ctx.with_role(Role.INTERNAL)]
-    await approvals.add_notice(tx, notice, announcement, fingerprint, recipients, ctx.now, again=again)
-    await ctx.database.signal(tx, "")  # whoever is on duty sends it
-
-
 async def ask_again(ctx: Context, id_: str, by: str) -> None:
-    """Sends the approval links anew, to all. Raises `Refused`."""
+    """Sends the approval links anew, to all at once; of a sealed one, links to unseal it. Raises `Refused`."""
     async with ctx.database.write() as tx:
         row = await existing(tx, id_, lock=True)
-        if row.state not in {AnnouncementState.AWAITING_APPROVAL.value, AnnouncementState.DRAFT.value}:
-            raise Refused(409, f"The announcement is {row.state}.", "Only one that awaits approval has links.")
-        await tell(ctx, tx, "approve", id_, row.digest, again=True)
+        sealed = row.state == AnnouncementState.SEALED.value
+        if not sealed and row.state not in {AnnouncementState.AWAITING_APPROVAL.value, AnnouncementState.DRAFT.value}:
+            raise Refused(409, f"The announcement is {row.state}.", "Only one that awaits approval, or is sealed, has links.")
+        await notices.tell(ctx, tx, "unseal" if sealed else "approve", id_, row.digest, again=True)
         await timeline.append(tx, ctx.now, by, "asked-again", incident=row.incident, announcement=id_)
 
 
@@ -133,14 +140,18 @@ async def write_revision(
     """Renders, and stores one immutable revision; returns its manifest's digest. Raises `Refused`."""
     _refuse_what_would_be_ignored(ctx, words)
     follow_up = await follow_ups.of_announcement(tx, id_)
+    if follow_up and words.sealed_until:
+        raise Refused(422, "A follow-up has a window of its own.", "Leave `sealed_until` out.")
     if follow_up and follow_up.state != FollowUpState.OVERDUE.value:
         window = (follow_up.opens, follow_up.closes)
     chosen = await renderings.choose(ctx, tx, incident.id, id_, words)
     planned = renderings.plan(ctx, kind, facts, words, await renderings.threads(tx, incident.id, kind), chosen)
-    if words.correction:  # that a destination cannot carry it is told now
-        corrected = Wording(words.correction, language=words.language, translations=corrections(words.translations))
-        renderings.plan(ctx, Kind.CORRECTION, facts, corrected, {}, chosen)
+    # That a destination cannot carry its correction is told now.
+    words_after = Wording(words.correction, language=words.language, translations=corrections(words.translations))
+    corrected = renderings.plan(ctx, Kind.CORRECTION, facts, words_after, {}, chosen) if words.correction else ()
     manifest = _manifest(ctx, facts, id_, revision, kind, words, planned, chosen, by, window)
+    if words.sealed_until:
+        manifest = unseal.sealed(ctx, manifest, words.sealed_until, corrected)
     raw = manifest.to_bytes()
     fingerprint = digest(raw)
     row = {

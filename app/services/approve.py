@@ -1,6 +1,7 @@
-"""Approve, reject, ask for changes: one signed statement of one person, verified before it is kept.
+"""Approve, reject, ask for changes, unseal: one signed statement of one person, verified before it is kept.
 
-The second approval plans the deliveries in the same transaction; a worker begins the broadcast right after the commit.
+The second approval, or of a sealed announcement the unseal, plans the deliveries in the same transaction; a worker begins the broadcast
+right after the commit.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from app.domain.approval import Approval, ApprovalRefused, Decision, Verified, v
 from app.domain.delivery import DeliveryState
 from app.domain.followup import FollowUpState
 from app.domain.manifest import Manifest
-from app.services import own_name
+from app.services import own_name, unseal
 from app.services.announce import existing
 from app.services.context import Context, Refused, new_id
 from app.services.verification import Judged, count, judged
@@ -29,6 +30,8 @@ from app.store.records import add_all
 from app.store.tables import deliveries, iso
 
 _OPEN = {AnnouncementState.DRAFT, AnnouncementState.AWAITING_APPROVAL}
+_MAY_END = _OPEN | {AnnouncementState.SEALED}
+"""Where a rejection, or a request for changes, ends the revision; of a sealed one that revokes the seal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,15 @@ async def _decided(ctx: Context, tx: AsyncConnection, announcement_id: str, appr
     before = await judged(ctx, tx, row.digest)
     if verified.key_kind == "passkey" and (why := await own_name.why_no_page(ctx, tx, before.manifest, row.incident)):
         raise Refused(409, "No passkey signs for this incident.", why)
-    repeated = any(_says_as_much(v, verified) for _, v in before.standing)
+    said = any(_says_as_much(v, verified) for _, v in before.standing)
+    repeated = said and (verified.decision is not Decision.UNSEAL or row.state != AnnouncementState.SEALED.value)
     if not repeated:
-        _may_decide(row, verified, before)
+        _may_decide(ctx, row, verified, before)
         await _keep(ctx, tx, row, verified, approval)
     standing = [v for _, v in before.standing]
     if not repeated:  # what it takes the place of counts no more
         standing = [v for v in standing if (v.person, v.decision) != (verified.person, verified.decision)] + [verified]
-    state, missing = await _count(ctx, tx, row, before, standing)
+    state, missing = await _moved(ctx, tx, row, before, verified, standing)
     await signed.use_links(tx, row.digest, verified.person.id, ctx.now)
     if state is AnnouncementState.APPROVED and not repeated and before.manifest.not_before <= iso(ctx.now):
         await ctx.database.signal(tx, row.id)
@@ -91,8 +95,10 @@ def _verified(ctx: Context, row: AnnouncementRow, approval: Approval) -> Verifie
     return verified
 
 
-def _may_decide(row: AnnouncementRow, verified: Verified, before: Judged) -> None:
-    if AnnouncementState(row.state) not in _OPEN:
+def _may_decide(ctx: Context, row: AnnouncementRow, verified: Verified, before: Judged) -> None:
+    if verified.decision is Decision.UNSEAL:
+        unseal.may_unseal(ctx, row, verified, before)
+    elif AnnouncementState(row.state) not in (_OPEN if verified.decision is Decision.APPROVE else _MAY_END):
         raise Refused(409, f"The announcement is {row.state}.", "Only one that awaits approval can be signed.")
     if verified.decision is Decision.APPROVE:
         blocks = findings.unanswered(before.manifest)
@@ -119,16 +125,35 @@ async def _keep(ctx: Context, tx: AsyncConnection, row: AnnouncementRow, verifie
     )
 
 
+async def _moved(
+    ctx: Context, tx: AsyncConnection, row: AnnouncementRow, before: Judged, verified: Verified, standing: Sequence[Verified]
+) -> tuple[AnnouncementState, int]:
+    """Moves the announcement on; the state that it is in then, and how many approvals are missing."""
+    state = AnnouncementState(row.state)
+    if state in _OPEN:
+        return await _count(ctx, tx, row, before, standing)
+    if state is not AnnouncementState.SEALED or verified.decision is Decision.APPROVE:  # a repeated one
+        return state, 0
+    if verified.decision is Decision.UNSEAL:
+        await _plan_deliveries(ctx, tx, row, before.manifest)
+        await unseal.release(ctx, tx, row, verified, before)
+        state, approved_at = AnnouncementState.APPROVED, ctx.now
+    else:
+        state, approved_at = AnnouncementState.RETURNED, None
+    await store.change_announcement(tx, row.id, state=state.value, approved_at=approved_at)
+    return state, 0
+
+
 async def _count(
     ctx: Context, tx: AsyncConnection, row: AnnouncementRow, before: Judged, standing: Sequence[Verified]
 ) -> tuple[AnnouncementState, int]:
     """Applies the rule of two to all that stands, and moves the announcement on."""
     manifest, found = before.manifest, count(before.manifest, before.digest, standing, ctx.read_roster(), ctx.settings)
-    state = AnnouncementState(row.state)
-    if state not in _OPEN:
-        return state, 0
     if found.rejected_by or found.changes_by:
         state = AnnouncementState.RETURNED
+    elif found.complete and manifest.seal:
+        state = AnnouncementState.SEALED
+        await unseal.keep(ctx, tx, row, manifest, found.approved_by)
     elif found.complete:
         state = AnnouncementState.APPROVED
         await _plan_deliveries(ctx, tx, row, manifest)

@@ -21,7 +21,7 @@ from app.domain.manifest import Manifest
 from app.services.context import Context
 from app.services.kept import Kept
 from app.services.published import link
-from app.services.seal import Seal
+from app.services.stamp import Stamp
 from app.services.verification import NotApproved, approved
 from app.store import deliveries as store
 from app.store import holds
@@ -42,8 +42,8 @@ class Banner:
     etag: str
 
 
-def _banner(data: dict[str, Any], seal: Seal | None = None) -> Banner:
-    told = data | {"signed": seal.over(FORMAT, data)} if seal else data
+def _banner(data: dict[str, Any], stamp: Stamp | None = None) -> Banner:
+    told = data | {"signed": stamp.over(FORMAT, data)} if stamp else data
     body = json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
     return Banner(data, body, '"' + hashlib.sha256(body).hexdigest()[:32] + '"')
 
@@ -94,7 +94,7 @@ async def _of(ctx: Context, tx: AsyncConnection, manifest: Manifest, row: store.
             "updated_at": iso(row.posted_at or ctx.now),
             "expires_at": manifest.banner_until,
         },
-        ctx.seal,
+        ctx.stamp,
     )
 
 

@@ -13,7 +13,7 @@ from app.domain.roster import Roster
 from app.domain.roster_history import Trusted
 from app.domain.templates.template import Template
 from app.services.checkpoint import Checkpoints
-from app.services.seal import Seal
+from app.services.stamp import Stamp
 from app.settings import Settings
 from app.store.database import Database
 
@@ -91,7 +91,7 @@ class Context:
     wrong_accounts: dict[str, str] = field(default_factory=dict)  # by destination: what its check said, where it opened another account
     roster_recorded: str = ""  # the digest of the roster's version that is known to stand in the timeline
     runner: str = field(default_factory=lambda: new_id("wk", datetime.now(UTC)))  # this worker; one that was buried takes another
-    seal: Seal | None = None  # over what homepages embed; None where no key for it is configured
+    stamp: Stamp | None = None  # over what homepages embed; None where no key for it is configured
 
     @property
     def now(self) -> datetime:

@@ -6,18 +6,20 @@ Drafts are the templates, filled from the incident. What only a person knows sta
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain import followup
-from app.domain.announcement import CANCELLABLE, AnnouncementState, Kind, Wording
+from app.domain.announcement import EXPIRES, AnnouncementState, Kind, Wording
 from app.domain.followup import FollowUpState, Window
 from app.domain.incident import Facts, IncidentState
+from app.domain.manifest import Manifest
 from app.domain.templates.filling import draft
 from app.domain.wording import Known
-from app.services import announce
+from app.services import announce, notices
 from app.services.context import Context, Refused, new_id
 from app.store import announcements as store
 from app.store import follow_ups, timeline
@@ -78,7 +80,7 @@ async def _draft_waiting(ctx: Context, tx: AsyncConnection, incident: IncidentRo
 async def _draft(ctx: Context, tx: AsyncConnection, incident: IncidentRow, row: FollowUpRow, wording: Wording | None, by: str) -> None:
     kind = Kind(row.kind)
     window = row.window if kind is Kind.RESOLUTION else followup.resolved_window(row.window, ctx.now)
-    words = wording or _prefilled(ctx, incident, kind)
+    words = wording or await _prefilled(ctx, tx, incident, kind)
     id_ = await announce.draft(ctx, tx, incident, kind, words, (window.opens, window.closes))
     values = {"opens": window.opens, "closes": window.closes, "state": FollowUpState.SCHEDULED.value, "announcement": id_}
     await follow_ups.change(tx, row.id, **values)
@@ -87,7 +89,7 @@ async def _draft(ctx: Context, tx: AsyncConnection, incident: IncidentRow, row: 
     if wording:
         announcement = await announce.existing(tx, id_)
         await store.change_announcement(tx, id_, state=AnnouncementState.AWAITING_APPROVAL.value)
-        await announce.tell(ctx, tx, "approve", id_, announcement.digest)
+        await notices.ask(ctx, tx, id_, announcement.digest)
 
 
 async def tick(ctx: Context) -> int:
@@ -121,20 +123,29 @@ async def _move(ctx: Context, id_: str, tx: AsyncConnection) -> None:
     notice = {FollowUpState.DUE: "remind", FollowUpState.OVERDUE: "overdue"}.get(state)
     if notice and row.announcement:
         announcement = await announce.existing(tx, row.announcement)
-        await announce.tell(ctx, tx, notice, announcement.id, announcement.digest)
+        await notices.tell(ctx, tx, notice, announcement.id, announcement.digest)
 
 
 async def _expire(ctx: Context, id_: str, tx: AsyncConnection) -> None:
     row = await announce.existing(tx, id_, lock=True)
-    if row.not_after and row.not_after <= ctx.now and AnnouncementState(row.state) in CANCELLABLE - {AnnouncementState.EXPIRED}:
+    if row.not_after and row.not_after <= ctx.now and AnnouncementState(row.state) in EXPIRES:
         await store.change_announcement(tx, row.id, state=AnnouncementState.EXPIRED.value)
         await timeline.append(tx, ctx.now, "tocsin", "send-window-closed", incident=row.incident, announcement=row.id)
 
 
-def _prefilled(ctx: Context, incident: IncidentRow, kind: Kind) -> Wording:
+async def _prefilled(ctx: Context, tx: AsyncConnection, incident: IncidentRow, kind: Kind) -> Wording:
     """The template of that kind with what is known; the gaps are for a person."""
     facts, ended = Facts.parse(incident.facts), (incident.resolved_at or ctx.now).isoformat()
-    started = facts.started or incident.created_at.isoformat()
+    started = facts.started or (await _began(tx, incident)).isoformat()
     values = {"title": incident.name, "window": f"{started} to {ended}", "resolved": ended, "safe_since": ended}
     filled = draft(ctx.templates[_TEMPLATES[kind]], values, Known.of(facts), ctx.now)
     return Wording(filled.text, filled.answers)
+
+
+async def _began(tx: AsyncConnection, incident: IncidentRow) -> datetime:
+    """When it was opened; where its first announcement was sealed, long before, when that was unsealed."""
+    written = await store.of_kind(tx, incident.id, Kind.INITIAL)
+    first = next((row for row in written if row.state != AnnouncementState.SEALED.value), None)
+    if first is None or not Manifest.parse((await store.manifest_text(tx, first.digest)).encode()).seal:
+        return incident.created_at
+    return first.approved_at or incident.created_at

@@ -24,7 +24,7 @@ class Kept(Generic[T]):
     async def current(self, ctx: Context) -> T:
         """It, as it is due now."""
         async with self._lock:
-            stamp = (ctx.database.writes, int(time.monotonic()))
-            if self._made is None or self._made[0] != stamp:
-                self._made = (stamp, await self._work(ctx))
+            moment = (ctx.database.writes, int(time.monotonic()))
+            if self._made is None or self._made[0] != moment:
+                self._made = (moment, await self._work(ctx))
             return self._made[1]

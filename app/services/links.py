@@ -14,13 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain import findings
 from app.domain.announcement import AnnouncementState
+from app.domain.changes import changes
 from app.domain.manifest import Manifest
 from app.domain.passkey import encode
-from app.services import check, own_name, views
+from app.services import check, notices, own_name, views
 from app.services.announce import existing
 from app.services.context import Context, Refused
 from app.services.sessions import Session
-from app.services.verification import judged
+from app.services.verification import NotApproved, judged
 from app.store import announcements as store
 from app.store import approvals, deliveries
 from app.store.announcements import AnnouncementRow
@@ -29,6 +30,10 @@ from app.store.deliveries import DeliveryRow
 from app.store.tables import approval_links, iso
 
 DECIDED = "You have already decided on this revision."
+_OPEN = notices.TO_BE_SIGNED | {AnnouncementState.SEALED}
+"""Where something can be signed: an approval, an unseal, or a no."""
+_LOOKED_BACK = 10
+"""So many revisions at most are looked through for the last one that a person signed about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def _why_not(ctx: Context, row: LinkRow, announcement: AnnouncementRow) -> str:
 
 
 def _over(announcement: AnnouncementRow) -> str:
-    if announcement.state not in {AnnouncementState.AWAITING_APPROVAL.value, AnnouncementState.DRAFT.value}:
+    if announcement.state not in _OPEN:
         return f"Nothing is left to sign: the announcement is {announcement.state.replace('_', ' ')}."
     return ""
 
@@ -168,10 +173,45 @@ async def request_for(ctx: Context, tx: AsyncConnection, announcement: Announcem
         "missing": found.quorum.missing,
         "cli_signature": found.quorum.ssh_missing,
         "pages_closed": await own_name.why_no_page(ctx, tx, manifest, announcement.incident),
+        "asked": await notices.asked(tx, digest) if announcement.state in notices.TO_BE_SIGNED else [],
+        "changes": await _changes(ctx, tx, announcement, manifest, person_id),
+        "now": iso(ctx.now),
         "rp_id": ctx.settings.rp_id,
         "passkeys": passkeys,
         "ssh_keys": [key.fingerprint for key in person.ssh_keys] if person else [],
     }
+
+
+async def _changes(
+    ctx: Context, tx: AsyncConnection, announcement: AnnouncementRow, manifest: Manifest, person: str
+) -> dict[str, Any] | None:
+    """What is another in this revision than in the last one that the person signed about, else than in the one before; None for a first.
+
+    `since` is that revision's number and `signed` whether the person signed about it, so that they know what they are shown.
+    """
+    earlier = await store.revisions_before(tx, announcement.id, manifest.revision, _LOOKED_BACK)
+    if not earlier:
+        return None
+    seen = None
+    for revision in earlier if person else ():
+        if person in await _deciders(ctx, tx, revision.digest):
+            seen = revision
+            break
+    before = seen or earlier[0]
+    try:
+        told = changes(before.manifest, manifest.to_bytes().decode())
+    except (ValueError, RecursionError):  # the row of before was changed
+        return None
+    items = [{"where": change.where, "also": list(change.also), "pieces": [list(piece) for piece in change.pieces]} for change in told]
+    return {"since": before.revision, "signed": seen is not None, "items": items}
+
+
+async def _deciders(ctx: Context, tx: AsyncConnection, digest: str) -> set[str]:
+    """Whose signatures about that manifest verify."""
+    try:
+        return {verified.person.id for _, verified in (await judged(ctx, tx, digest)).standing}
+    except NotApproved:
+        return set()
 
 
 def _hash(token: str) -> str:

@@ -1,10 +1,10 @@
 """What is public: announcements that went out, from manifests whose signatures verify, so that a changed row shows nothing unsigned.
 
 Feeds and incident pages answer from here, verify by `app.services.recognise`; the banner has rules of its own (`app.services.banner`).
-An announcement is public once the first part of its primary is posted; one that only the team or partners got never is. Its words, names,
-answers and window are signed. Where and when it was posted are rows: a permalink counts where it is the approved account's own and that
-account is not excluded, a time where it lies after the signed ones and is not to come. So whoever writes rows can hide a post or shift
-its time, and cannot change a word.
+An announcement is public once the first part of its primary is posted; one that only the team or partners got never is, nor a sealed
+one before its unseal verifies. Its words, names, answers and window are signed. Where and when it was posted are rows: a permalink
+counts where it is the approved account's own and that account is not excluded, a time where it lies after the signed ones and is not to
+come. So whoever writes rows can hide a post or shift its time, and cannot change a word.
 """
 
 from __future__ import annotations

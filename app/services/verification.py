@@ -1,4 +1,5 @@
-"""Whether two people stand behind exact bytes: asked by the dispatcher right before it sends, and by every public surface.
+"""Whether two people stand behind exact bytes, and a seal is open: asked by the dispatcher right before it sends, and by every public
+surface.
 
 Nothing here trusts a row: the digest is computed again from the stored bytes, every signature is verified again against the
 roster outside the database, and only what the signatures cover is given back.
@@ -7,10 +8,11 @@ roster outside the database, and only what the signatures cover is given back.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain import seal
 from app.domain.approval import Approval, ApprovalRefused, Decision, Quorum, Verified, quorum, verify
 from app.domain.manifest import Manifest, ManifestError, digest
 from app.domain.roster import PersonRole, Roster
@@ -28,7 +30,7 @@ class NotApproved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """A manifest that the given people were just verified to stand behind."""
+    """A manifest that the given people were just verified to stand behind; a sealed one as it was unsealed (`app.domain.seal.opened`)."""
 
     manifest: Manifest
     digest: str
@@ -82,7 +84,15 @@ def _may_approve(verified: Verified, manifest: Manifest) -> bool:
 
 
 async def judged(ctx: Context, tx: AsyncConnection, fingerprint: str) -> Judged:
-    """The manifest stored under that digest, judged. Raises `NotApproved` where its bytes have another digest, or are no manifest."""
+    """The manifest stored under that digest, judged. Raises `NotApproved` where its bytes have another digest, or are no manifest.
+
+    A correction that was sealed with its announcement is judged by who approved that one.
+    """
+    found = await _judged_alone(ctx, tx, fingerprint)
+    return await _signed_with_another(ctx, tx, found) if found.manifest.seal and found.manifest.seal.corrects else found
+
+
+async def _judged_alone(ctx: Context, tx: AsyncConnection, fingerprint: str) -> Judged:
     revision = await store.revision(tx, fingerprint)
     if revision is None:
         raise NotApproved("There is no manifest of that digest.")
@@ -95,12 +105,45 @@ async def judged(ctx: Context, tx: AsyncConnection, fingerprint: str) -> Judged:
     return found
 
 
+async def _signed_with_another(ctx: Context, tx: AsyncConnection, found: Judged) -> Judged:
+    """Whoever approved an announcement approved the correction that its manifest contains, whole.
+
+    Only once that announcement was unsealed; there is nothing to correct before. Where any of it does not hold, nobody stands behind it.
+    """
+    assert found.manifest.seal is not None
+    row = await store.announcement(tx, found.manifest.seal.corrects)
+    nobody = replace(found, quorum=replace(found.quorum, approved_by=(), missing=ctx.read_roster().threshold))
+    if row is None:
+        return nobody
+    wrong = await _judged_alone(ctx, tx, row.digest)
+    try:
+        seal.opened(wrong.manifest, (v for _, v in wrong.standing))
+    except seal.Sealed:
+        return nobody
+    if wrong.manifest.seal is None or digest(wrong.manifest.seal.correction.encode()) != found.digest:
+        return nobody
+    both = replace(
+        wrong.quorum,
+        rejected_by=(*wrong.quorum.rejected_by, *found.quorum.rejected_by),
+        changes_by=(*wrong.quorum.changes_by, *found.quorum.changes_by),
+    )
+    standing = [(row, v) for row, v in wrong.standing if v.decision is Decision.APPROVE]
+    return replace(found, standing=(*standing, *found.standing), quorum=both)
+
+
 async def approved(ctx: Context, tx: AsyncConnection, fingerprint: str) -> Approved:
-    """The manifest of that digest, if two people stand behind it and it is of this environment. Raises `NotApproved`."""
+    """The manifest of that digest, if two people stand behind it, it is of this environment, and its seal, if any, was opened.
+
+    Raises `NotApproved`.
+    """
     found = await judged(ctx, tx, fingerprint)
     if found.manifest.environment != ctx.settings.environment.value:
         raise NotApproved(f"The manifest is for {found.manifest.environment}, and this is {ctx.settings.environment.value}.")
     if not found.quorum.complete:
         by_ssh = " One of them must sign by the command line, and nobody has." if found.quorum.ssh_missing else ""
         raise NotApproved(f"Two people of the roster must stand behind it; {found.quorum.missing} missing or it was rejected.{by_ssh}")
-    return Approved(found.manifest, fingerprint, tuple(person.id for person in found.quorum.approved_by))
+    try:
+        manifest = seal.opened(found.manifest, (v for _, v in found.standing))
+    except seal.Sealed as error:
+        raise NotApproved(str(error)) from error
+    return Approved(manifest, fingerprint, tuple(person.id for person in found.quorum.approved_by))

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Rendering, Role
-from app.domain import findings
-from app.domain.manifest import Planned
-from app.services import check, own_name
+from app.domain import findings, seal
+from app.domain.manifest import Manifest, Planned
+from app.services import check, notices, own_name
 from app.services.announce import existing
 from app.services.context import Context
 from app.services.verification import Judged, judged
@@ -33,7 +33,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
         revision = await store.revision(tx, row.digest)
         assert revision is not None
         found = await judged(ctx, tx, row.digest)
-        manifest = found.manifest
+        manifest, window = found.manifest, _window(found)
         sent = await deliveries.of_digest(tx, row.digest)
         tried: dict[str, list[AttemptRow]] = {}
         for attempt in await deliveries.attempts_of(tx, row.digest):
@@ -49,14 +49,15 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             "author": manifest.author,
             "text": manifest.text,
             "wording": revision.wording,
-            "not_before": manifest.not_before or None,
-            "not_after": manifest.not_after or None,
+            "not_before": window.not_before or None,
+            "not_after": window.not_after or None,
             "primaries": {
                 "order": list(manifest.primaries),
                 "fallback_after": manifest.fallback_after,
                 "leads": row.leads or manifest.primary,
             },
             "correction": manifest.correction or None,
+            "seal": _seal(found) if manifest.seal else None,
             "renderings": [_rendering(planned) for planned in manifest.destinations],
             "findings": findings.as_json(manifest),
             "approvals": approvals(found),
@@ -67,6 +68,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
                 "overrides": sorted({block.rule for block in findings.unanswered(manifest)}),
             },
             "pages_closed": await own_name.why_no_page(ctx, tx, manifest, row.incident) or None,
+            "asked": await notices.asked(tx, row.digest) if row.state in notices.TO_BE_SIGNED else [],
             "broken_destinations": broken,
             "held": held,
             "deliveries": [_delivery(ctx, d, tried.get(d.id, []), row.approved_at) for d in sent],
@@ -84,6 +86,28 @@ async def evidence(ctx: Context, id_: str) -> dict[str, Any]:
         assert revision is not None
         signed = await signatures.of_digest(tx, row.digest)
     return {"digest": row.digest, "manifest": revision.manifest, "approvals": [json.loads(a.approval) for a in signed]}
+
+
+def _window(found: Judged) -> Manifest:
+    """The manifest with the window in which it goes out: a sealed one's counts from its unsealing."""
+    try:
+        return seal.opened(found.manifest, (v for _, v in found.standing))
+    except seal.Sealed:
+        return found.manifest
+
+
+def _seal(found: Judged) -> dict[str, Any]:
+    """Until when it can be unsealed, whether its signatures count in the roster of now, what is sealed with it, and who unsealed it."""
+    manifest = found.manifest
+    assert manifest.seal is not None
+    by = seal.unseals(manifest, (v for _, v in found.standing))
+    return {
+        "until": manifest.not_after,
+        "holds": found.quorum.complete,
+        "with_correction": bool(manifest.seal.correction),
+        "corrects": manifest.seal.corrects or None,
+        "unsealed_by": [{"person": v.person.id, "at": v.statement.at} for v in by],
+    }
 
 
 def approvals(found: Judged) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.announcement import REVISABLE, AnnouncementState, Kind
+from app.domain.announcement import EXPIRES, AnnouncementState, Kind
 from app.store.records import first, many
 from app.store.tables import announcements, incidents, revisions, workers
 
@@ -86,11 +86,13 @@ async def announcement(tx: AsyncConnection, id_: str, *, lock: bool = False) -> 
     return await first(tx, AnnouncementRow, query.with_for_update() if lock else query)
 
 
-async def list_announcements(tx: AsyncConnection, incident_id: str, before: str, limit: int) -> list[AnnouncementRow]:
-    """Newest first, of one incident where given; `before` is the last id of the page before."""
+async def list_announcements(tx: AsyncConnection, incident_id: str, before: str, limit: int, state: str = "") -> list[AnnouncementRow]:
+    """Newest first, of one incident and in one state where given; `before` is the last id of the page before."""
     query = select(announcements).order_by(announcements.c.id.desc()).limit(limit)
     if incident_id:
         query = query.where(announcements.c.incident == incident_id)
+    if state:
+        query = query.where(announcements.c.state == state)
     return await many(tx, AnnouncementRow, query.where(announcements.c.id < before) if before else query)
 
 
@@ -137,7 +139,7 @@ async def in_term(tx: AsyncConnection, id_: str, worker: str, term: int) -> str 
 
 async def past_window(tx: AsyncConnection, now: datetime) -> list[str]:
     """The ids of those that did not begin to go out while their window was open."""
-    states = [s.value for s in (*REVISABLE - {AnnouncementState.EXPIRED}, AnnouncementState.APPROVED)]
+    states = [state.value for state in EXPIRES]
     query = select(announcements.c.id).where(announcements.c.state.in_(states), announcements.c.not_after <= now)
     return list((await tx.scalars(query)).all())
 
@@ -146,6 +148,12 @@ async def of_kind(tx: AsyncConnection, incident_id: str, kind: Kind) -> list[Ann
     """An incident's announcements of one kind, oldest first."""
     query = select(announcements).where(announcements.c.incident == incident_id, announcements.c.kind == kind.value)
     return await many(tx, AnnouncementRow, query.order_by(announcements.c.created_at))
+
+
+async def revisions_before(tx: AsyncConnection, announcement_id: str, revision: int, limit: int) -> list[RevisionRow]:
+    """Earlier revisions of an announcement, the newest first."""
+    query = select(revisions).where(revisions.c.announcement == announcement_id, revisions.c.revision < revision)
+    return await many(tx, RevisionRow, query.order_by(revisions.c.revision.desc()).limit(limit))
 
 
 async def revision(tx: AsyncConnection, digest: str) -> RevisionRow | None:

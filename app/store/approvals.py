@@ -84,6 +84,12 @@ async def add_notice(
             await tx.execute(update(notices).where(same).values(sent_at=None, due_at=due_at, tries=0))
 
 
+async def notices_of(tx: AsyncConnection, digest: str, kinds: Iterable[str]) -> list[NoticeRow]:
+    """The notices of these kinds about one manifest, in the order in which they are or were due."""
+    query = select(notices).where(notices.c.digest == digest, notices.c.kind.in_(list(kinds)))
+    return await many(tx, NoticeRow, query.order_by(notices.c.due_at, notices.c.id))
+
+
 async def replace(tx: AsyncConnection, row: Mapping[str, Any]) -> None:
     """Keeps an approval; a row of the same person and decision that did not verify gives way."""
     same = (approvals.c.digest == row["digest"]) & (approvals.c.person == row["person"]) & (approvals.c.decision == row["decision"])

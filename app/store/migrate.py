@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from app.store.tables import house
 
 HEAD = "0006"
-_OLDER = {None, "0001", "0002"}
+_OLDER = {None, "0001", "0002", "0004"}
 _MOST_AHEAD = 400 * 24 * 3600.0
 _LOCK = 0x746F6375
 _FOLDER = Path(__file__).parent / "migrations"

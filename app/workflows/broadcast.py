@@ -19,7 +19,7 @@ from adapters.contract import Role
 from app.domain.announcement import AnnouncementState
 from app.domain.delivery import FINAL, UNDER_WAY, DeliveryState
 from app.domain.followup import FollowUpState
-from app.services import announce, follow_up
+from app.services import follow_up, notices
 from app.services.announce import existing
 from app.services.context import Context
 from app.services.verification import NotApproved, approved
@@ -83,7 +83,7 @@ async def _refused(ctx: Context, announcement: str, why: str) -> str:
             await store.change_announcement(tx, row.id, state=state.value, worker="")
             about = {"incident": row.incident, "announcement": row.id}
             await timeline.append(tx, ctx.now, "tocsin", "broadcast-refused", **about, data={"why": why})
-            await announce.tell(ctx, tx, "alarm", row.id, row.digest, again=True)
+            await notices.tell(ctx, tx, "alarm", row.id, row.digest, again=True)
     return "refused"
 
 
@@ -245,7 +245,7 @@ class Story:
         state = AnnouncementState.SENT if all(DeliveryState(d.state) in FINAL for d in rows) else AnnouncementState.INCOMPLETE
         await store.change_announcement(tx, row.id, state=state.value, finished_at=self.ctx.now, worker="")
         if state is AnnouncementState.INCOMPLETE:
-            await announce.tell(self.ctx, tx, "alarm", row.id, row.digest, again=True)
+            await notices.tell(self.ctx, tx, "alarm", row.id, row.digest, again=True)
         await timeline.append(tx, self.ctx.now, "tocsin", f"broadcast-{state.value}", incident=row.incident, announcement=row.id)
         return state.value
 

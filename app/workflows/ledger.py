@@ -22,7 +22,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponen
 from adapters.contract import Receipt, Role
 from app.domain.delivery import FINAL, DeliveryState, Event
 from app.domain.manifest import Manifest
-from app.services import announce
+from app.services import notices
 from app.services.context import Context
 from app.store import announcements, budgets, deliveries, holds, timeline
 from app.store.database import UNUSABLE, Bulk, Work, in_turn
@@ -123,7 +123,7 @@ class Ledger:
         """Puts it on the record, and alarms the team."""
         where = {"incident": self.manifest.incident.id, "announcement": self.manifest.announcement}
         await timeline.append(tx, self.ctx.now, "tocsin", event, **where, data=data)
-        await announce.tell(self.ctx, tx, "alarm", self.manifest.announcement, self.digest, again=True)
+        await notices.tell(self.ctx, tx, "alarm", self.manifest.announcement, self.digest, again=True)
 
     async def must_be_ours(self, tx: AsyncConnection) -> str:
         """Which destination leads, by the database; raises `NotOurs` where this term is over."""

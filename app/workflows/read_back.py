@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Adapter, AdapterError, Part, ReadBack, Receipt, Role
-from app.services import announce
+from app.services import notices
 from app.services.context import Context
 from app.store import deliveries, timeline
 from app.store.deliveries import DeliveryRow
@@ -79,7 +79,7 @@ class Reader:
             facts.append(timeline.Fact("tocsin", f"read-back-{sight.state}", manifest.incident.id, manifest.announcement, data))
         await timeline.append_all(tx, self.ctx.now, facts)
         if any(sight.state in {"missing", "altered"} for _, sight in seen):
-            await announce.tell(self.ctx, tx, "alarm", manifest.announcement, self.courier.approved.digest, again=True)
+            await notices.tell(self.ctx, tx, "alarm", manifest.announcement, self.courier.approved.digest, again=True)
         return [True for _ in seen]
 
 

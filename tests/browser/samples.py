@@ -10,7 +10,7 @@ from adapters.contract import Part, Receipt, Rendering, Role
 from app.domain.announcement import Answers, Kind, Override
 from app.domain.enrolment import registration_options
 from app.domain.incident import Facts
-from app.domain.manifest import Manifest, Planned, digest
+from app.domain.manifest import Manifest, Planned, Seal, digest
 from app.domain.roster import Person, PersonRole, Roster
 from tests.support.soft_passkey import SoftPasskey
 
@@ -97,6 +97,17 @@ def manifest(**changed: Any) -> Manifest:
 def drill() -> Manifest:
     """The same as a rehearsal, every text marked."""
     return manifest(environment="drill", text="[DRILL] " + TEXT, destinations=destinations("[DRILL] "))
+
+
+def sealed() -> Manifest:
+    """The same, to be kept for another day, with a correction inside that holds a link of its own."""
+    shut, ends = Seal(send_seconds=86_400, banner_seconds=3600), "2027-02-22T07:00:00.000000Z"
+    posts = tuple(
+        replace(e, full=rendering("It is safe: https://later.harbour-status.example") if e.full else None) for e in destinations()
+    )
+    waiting = manifest(not_after=ends, banner_until="", seal=replace(shut, corrects="an_7f3k2m"))
+    inner = replace(waiting, announcement="an_7f3k2m-correction", kind=Kind.CORRECTION, text="It is safe again.", destinations=posts)
+    return replace(waiting, correction=inner.text, seal=replace(shut, correction=inner.to_bytes().decode()))
 
 
 def reply(to: str) -> Receipt:

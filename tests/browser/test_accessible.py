@@ -11,12 +11,15 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 from tests.browser.chromium import DESKTOP, PHONE, Phone, Scheme, phone
 from tests.browser.fake_server import FakeServer
 from tests.browser.measures import FOCUSED, LARGE, LOW_CONTRAST, STUMBLES
-from tests.browser.samples import OVERRIDE, drill, enrolment, finding, manifest, rendering, request
+from tests.browser.samples import OVERRIDE, drill, enrolment, finding, manifest, rendering, request, sealed
 from tests.support.soft_passkey import SoftPasskey
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+PIECES = [["same", "Move your "], ["out", "funds "], ["in", "coins "], ["same", "now."]]
+CHANGES = {"since": 1, "signed": True, "items": [{"where": "the text", "also": ["x-main (primary) · in full · 1"], "pieces": PIECES}]}
+ASKED = {"who": "first-reviewer", "asked_at": "2026-11-24T07:20:10.000000Z", "reminded_at": None, "next_at": None}
 HELD = {"destination": "x-main", "kind": "excluded", "why": "It posts of a giveaway.", "by": "second-reviewer", "at": ""}
 
 
@@ -39,6 +42,9 @@ def _requests(passkey: SoftPasskey) -> dict[str, dict[str, Any]]:
         "closed": request(passkeys=keys, usable=False, state="incomplete", deliveries=posts),
         "without passkey": request(),
         "refused": request(passkeys=keys, revision=9),
+        "to be sealed": request(sealed(), keys),
+        "sealed": request(sealed(), keys, state="sealed", missing=0),
+        "revised": request(passkeys=keys, changes=CHANGES, asked=[ASKED]),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from playwright.async_api import Page, expect
 
 from app.domain.announcement import Answers, Translation
 from app.domain.approval import Approval, Decision, Verified, verify
+from app.domain.changes import changes
 from app.domain.manifest import digest
 from tests.browser.chromium import Phone
 from tests.browser.fake_server import FakeServer
-from tests.browser.samples import FACTS, NONCE, OVERRIDE, drill, finding, manifest, rendering, request, roster, thread
+from tests.browser.samples import FACTS, NONCE, OVERRIDE, drill, finding, manifest, rendering, request, roster, sealed, thread
 from tests.support.soft_passkey import SoftPasskey
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -103,6 +105,9 @@ async def test_that_a_terminal_has_to_sign_is_told_before_a_passkey_signs(
     server.request = request(passkeys=keys, missing=2, approvals=[], cli_signature=True)
     await reviewer.page.reload()
     await expect(reviewer.page.get_by_text("2 signatures are needed, one of them from a terminal.")).to_be_visible()
+    server.request = request(sealed(), keys, missing=1, cli_signature=True)
+    await reviewer.page.reload()
+    await expect(reviewer.page.locator(".needed")).to_contain_text("What seals it is a signature from a terminal")
 
 
 async def test_rejection_is_signed_with_its_comment(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
@@ -367,3 +372,103 @@ async def test_what_is_held_is_told_before_anything_else(reviewer: Phone, server
     told = reviewer.page.get_by_role("region", name="Read this first")
     await expect(told).to_contain_text("Paused until it is mended. Telegram refused the token.")
     await expect(told).not_to_contain_text("elsewhere")
+
+
+async def test_what_is_to_be_sealed_is_told_in_large_words_and_its_correction_is_read(
+    reviewer: Phone, server: FakeServer, passkey: SoftPasskey
+) -> None:
+    server.request = request(sealed(), (passkey.credential_id,))
+    server.answers = [(200, {"decision": "approve", "state": "sealed", "missing": 0})]
+    await reviewer.page.goto(server.link)
+    told = reviewer.page.get_by_role("region", name="Sealed", exact=True)
+    await expect(told.get_by_role("heading")).to_have_text("To be sealed. Nothing is sent now.")
+    await expect(told).to_contain_text("ONE person alone can send it, on a day that nobody knows yet")
+    await expect(told).to_contain_text("22 Feb 2027")
+    title = await reviewer.page.get_by_role("heading", level=1).bounding_box()
+    notice = await told.bounding_box()
+    assert title
+    assert notice
+    assert notice["y"] + notice["height"] <= title["y"]
+    its = reviewer.page.get_by_role("region", name="its correction, sealed with it")
+    assert await its.locator(".said", has_text="It is safe: https://later").count() >= 3
+    await expect(reviewer.page.get_by_role("region", name="All links")).to_contain_text("later.harbour-status.example")
+    await expect(reviewer.page.get_by_text("Your signature seals it. Nothing is sent now.")).to_be_visible()
+    await expect(_approve(reviewer.page)).to_have_count(0)
+    await reviewer.page.get_by_role("button", name="Sign and seal").tap()
+    await expect(reviewer.page.get_by_label("Result")).to_contain_text("Signed. Sealed: it waits for one person to send it.")
+    assert _verified(server, passkey).statement.decision is Decision.APPROVE
+    await expect(reviewer.page.get_by_text("unknown to this page")).to_have_count(0)
+    assert reviewer.errors == []
+
+
+async def test_one_person_unseals_it_with_a_passkey(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
+    server.request = request(sealed(), (passkey.credential_id,), state="sealed", missing=0)
+    server.answers = [(200, {"decision": "unseal", "state": "approved", "missing": 0})]
+    await reviewer.page.goto(server.link)
+    await expect(reviewer.page.get_by_role("heading", name="Sealed. You alone can send it.")).to_be_visible()
+    await reviewer.page.get_by_role("button", name="Unseal and send").tap()
+    sheet = reviewer.page.get_by_role("dialog", name="Unseal it, and send it now")
+    await expect(sheet).to_contain_text("It cannot be taken back, only corrected.")
+    assert server.posts == []
+    await sheet.get_by_label("Why now?").fill("Reports of a fake site.")
+    before = datetime.now(UTC).replace(microsecond=0)
+    await sheet.get_by_role("button", name="Sign and unseal it").tap()
+    await expect(reviewer.page.get_by_label("Result")).to_contain_text("Unsealed, with your signature. It is going out now.")
+    said = _verified(server, passkey).statement
+    assert (said.decision, said.comment, said.digest) == (Decision.UNSEAL, "Reports of a fake site.", server.request["digest"])
+    assert before <= said.moment <= datetime.now(UTC)
+    assert reviewer.errors == []
+
+
+async def test_a_seal_is_revoked_by_a_signature(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
+    server.request = request(sealed(), (passkey.credential_id,), state="sealed", missing=0)
+    server.answers = [(200, {"decision": "reject", "state": "returned", "missing": 0})]
+    await reviewer.page.goto(server.link)
+    await reviewer.page.get_by_role("button", name="Revoke the seal").tap()
+    await reviewer.page.get_by_role("button", name="Sign and revoke the seal").tap()
+    await expect(reviewer.page.get_by_label("Result")).to_contain_text("Rejected, with your signature.")
+    assert _verified(server, passkey).statement.decision is Decision.REJECT
+
+
+async def test_a_correction_of_another_form_inside_a_seal_cannot_be_signed(
+    reviewer: Phone, server: FakeServer, passkey: SoftPasskey
+) -> None:
+    good = sealed()
+    assert good.seal
+    for evil in (good.seal.correction.replace('"text"', '"text":"","text"', 1), good.seal.correction.replace('"live"', '"drill"', 1)):
+        server.request = request(replace(good, seal=replace(good.seal, correction=evil)), (passkey.credential_id,))
+        await reviewer.page.goto(server.link)
+        await expect(reviewer.page.get_by_role("heading", name="Do not sign this")).to_be_visible()
+
+
+async def test_what_changed_since_the_revision_that_they_saw_is_told_word_by_word(
+    reviewer: Phone, server: FakeServer, passkey: SoftPasskey
+) -> None:
+    before = manifest(revision=1, text=manifest().text.replace("a new wallet", "any <b>wallet</b>\u202e"))
+    told = changes(before.to_bytes().decode(), manifest().to_bytes().decode())
+    items = [{"where": one.where, "also": list(one.also), "pieces": [list(piece) for piece in one.pieces]} for one in told]
+    server.request["changes"] = {"since": 1, "signed": True, "items": items}
+    await reviewer.page.goto(server.link)
+    section = reviewer.page.get_by_role("region", name="What changed since revision 1, which you signed about")
+    await expect(section.locator("del")).to_contain_text("any <b>wallet</b>U+202E")
+    await expect(section.locator("ins")).to_contain_text("a new wallet")
+    await expect(section.locator("h3")).to_have_text("the text")
+    server.request["changes"] = {"since": 1, "signed": False, "items": []}
+    await reviewer.page.goto(server.link)
+    await expect(reviewer.page.get_by_role("heading", name="Nothing changed since revision 1, the one before")).to_be_visible()
+    assert reviewer.errors == []
+
+
+async def test_who_was_asked_and_who_is_next_is_told(reviewer: Phone, server: FakeServer) -> None:
+    server.request["asked"] = [
+        {"who": "first-reviewer", "asked_at": "2026-11-24T07:20:10.000000Z", "reminded_at": "2026-11-24T07:23:10.000000Z", "next_at": None},
+        {"who": "destination:team", "asked_at": "2026-11-24T07:20:10.000000Z", "reminded_at": None, "next_at": None},
+        {"who": "third-reviewer", "asked_at": None, "reminded_at": None, "next_at": "2026-11-24T07:25:10.000000Z"},
+    ]
+    await reviewer.page.goto(server.link)
+    await reviewer.page.get_by_text("Who was asked").tap()
+    told = reviewer.page.locator(".asked li")
+    await expect(told.nth(0)).to_contain_text("first-reviewer asked")
+    await expect(told.nth(0)).to_contain_text("reminded")
+    await expect(told.nth(1)).to_contain_text("team asked")
+    await expect(told.nth(2)).to_contain_text("third-reviewer next,")

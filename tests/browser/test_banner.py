@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.async_api import Browser, Locator, expect
 
-from app.services.seal import Seal
+from app.services.stamp import Stamp
 from app.web.pages import static_file
 from tests.browser.chromium import Phone, phone
 from tests.browser.fake_server import FakeServer, serving
@@ -181,20 +181,20 @@ async def test_it_goes_where_the_page_wants_it_and_runs_once(visitor: Phone, ser
     assert await visitor.page.locator("tocsin-banner").count() == 1
 
 
-def new_seal() -> Seal:
+def new_stamp() -> Stamp:
     key = ec.generate_private_key(ec.SECP256R1())
-    return Seal(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+    return Stamp(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
 
 
-def sealed(seal: Seal, form: str = "tocsin-banner/1", **changed: Any) -> dict[str, Any]:
+def stamped(stamp: Stamp, form: str = "tocsin-banner/1", **changed: Any) -> dict[str, Any]:
     """What `/banner.json` says where a key is configured."""
-    return notice(**changed) | {"signed": seal.over(form, notice(**changed))}
+    return notice(**changed) | {"signed": stamp.over(form, notice(**changed))}
 
 
-async def test_a_pinned_page_shows_only_what_its_key_sealed(visitor: Phone, server: FakeServer, homepage: FakeServer) -> None:
-    ours, others = new_seal(), new_seal()
+async def test_a_pinned_page_shows_only_what_its_key_stamped(visitor: Phone, server: FakeServer, homepage: FakeServer) -> None:
+    ours, others = new_stamp(), new_stamp()
     homepage.host_page = embedded(server.origin, key=ours.public)
-    true, evil = sealed(ours), notice(text="Send your coins here.")
+    true, evil = stamped(ours), notice(text="Send your coins here.")
     in_between: list[Any] = [
         evil,
         evil | {"signed": others.over("tocsin-banner/1", evil)},
@@ -203,7 +203,7 @@ async def test_a_pinned_page_shows_only_what_its_key_sealed(visitor: Phone, serv
         evil | {"signed": true["signed"] | {"signature": ""}},
         evil | {"signed": None},
         evil | {"signed": {"bytes": 7, "signature": "%"}},
-        sealed(ours, expires_at="2020-01-01T00:00:00Z"),
+        stamped(ours, expires_at="2020-01-01T00:00:00Z"),
     ]
     for answer in in_between:
         server.banner = answer
@@ -217,10 +217,10 @@ async def test_a_pinned_page_shows_only_what_its_key_sealed(visitor: Phone, serv
     assert visitor.errors == []
 
 
-async def test_what_was_sealed_stays_when_somebody_comes_in_between(visitor: Phone, server: FakeServer, homepage: FakeServer) -> None:
-    ours = new_seal()
+async def test_what_was_stamped_stays_when_somebody_comes_in_between(visitor: Phone, server: FakeServer, homepage: FakeServer) -> None:
+    ours = new_stamp()
     homepage.host_page = embedded(server.origin, key=ours.public)
-    server.banner = sealed(ours)
+    server.banner = stamped(ours)
     await visitor.page.clock.install()
     await visitor.page.goto(f"{homepage.origin}/host")
     await expect(_inside(visitor, ".text")).to_have_text(TEXT)
@@ -228,13 +228,13 @@ async def test_what_was_sealed_stays_when_somebody_comes_in_between(visitor: Pho
     await visitor.page.clock.run_for(66_000)
     await visitor.page.wait_for_timeout(50)
     await expect(_inside(visitor, ".text")).to_have_text(TEXT)
-    server.banner = sealed(ours, text="Harbour Web is safe again.")
+    server.banner = stamped(ours, text="Harbour Web is safe again.")
     await visitor.page.clock.run_for(66_000)
     await expect(_inside(visitor, ".text")).to_have_text("Harbour Web is safe again.")
 
 
-async def test_a_page_that_pins_nothing_shows_a_sealed_notice_too(visitor: Phone, server: FakeServer, homepage: FakeServer) -> None:
-    server.banner = sealed(new_seal())
+async def test_a_page_that_pins_nothing_shows_a_stamped_notice_too(visitor: Phone, server: FakeServer, homepage: FakeServer) -> None:
+    server.banner = stamped(new_stamp())
     await visitor.page.goto(f"{homepage.origin}/host")
     await expect(_inside(visitor, ".text")).to_have_text(TEXT)
 

@@ -69,6 +69,13 @@ async def test_statement_and_challenge_are_the_domains(page: Phone, comment: str
     assert bytes(signed) == challenge(expected.to_bytes())
 
 
+async def test_an_unseal_has_its_moment_among_the_bytes(page: Phone) -> None:
+    asked, moment = request(), "2026-11-24T03:12:09Z"
+    claim = {name: asked[name] for name in ("announcement", "revision", "environment")}
+    expected = Statement(**claim, digest=asked["digest"], person="first-reviewer", decision=Decision.UNSEAL, nonce=NONCE, at=moment)
+    assert (await _call(page, "statement", asked, claim, "unseal", "", moment)).encode() == expected.to_bytes()
+
+
 @pytest.mark.parametrize(
     ("typed", "kept"),
     [

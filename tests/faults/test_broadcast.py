@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import NeedsOperator, NotSent, Part, ReadBack, Receipt, Reconcile, Role
-from app.services import act, announce, exclude, notify
+from app.services import act, exclude, notices, notify
 from app.services.verification import Approved, NotApproved
 from app.workflows import broadcast, deliver
 from app.workflows.ledger import Ledger
@@ -180,7 +180,7 @@ async def test_an_alarm_that_is_raised_while_one_is_being_sent_is_sent_too(furni
     ctx = desk.ctx
 
     async def tell(tx: AsyncConnection) -> None:
-        await announce.tell(ctx, tx, "alarm", desk.id, desk.approved.digest, again=True)
+        await notices.tell(ctx, tx, "alarm", desk.id, desk.approved.digest, again=True)
 
     await ctx.database.commit(tell)
     sending = asyncio.ensure_future(notify.send_due(ctx))

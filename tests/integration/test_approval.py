@@ -96,7 +96,7 @@ def test_a_link_is_bound_to_its_person_closes_after_use_and_opening_changes_noth
     for _ in range(3):
         assert desk.http.get(link).status_code == 200
         assert desk.http.head(link).status_code == 200
-    assert desk.read(accepted["id"]) == before
+    assert desk.read(accepted["id"]) | {"asked": []} == before | {"asked": []}, "all but that their mails were sent meanwhile"
 
     request = desk.http.get(f"{link}/request").json()
     other = desk.signed(desk.statement(accepted["id"], "second-reviewer", nonce=request["nonce"]), "second-reviewer")
@@ -148,3 +148,36 @@ def test_media_are_refused_with_a_clear_message(desk: Desk) -> None:
     answer = desk.post("/v1/announcements", LEAST | {"incident": {"name": "Picture"}, "media": ["https://example.com/x.png"]})
     assert answer.status_code == 422
     assert "text only" in answer.json()["errors"][0]["message"]
+
+
+def test_a_reviewer_is_told_what_changed_since_the_revision_that_they_signed_about(desk: Desk) -> None:
+    texts = [f"If you used Example Web today, move your {what} to a new wallet now." for what in ("funds", "coins", "tokens")]
+    accepted = desk.announce(destinations=["x"], text=texts[0])
+    path = f"/v1/announcements/{accepted['id']}"
+    assert desk.http.get(f"{path}/approval-request", params={"person": "first-reviewer"}).json()["changes"] is None
+    desk.decide(accepted["id"], "first-reviewer", Decision.REQUEST_CHANGES)
+    for text in texts[1:]:
+        assert desk.post(f"{path}/revisions", {"text": text, "destinations": ["x"]}).status_code == 202
+    told = {who: desk.http.get(f"{path}/approval-request", params={"person": who}).json()["changes"] for who in ("first-reviewer", "", "x")}
+    assert {who: (one["since"], one["signed"]) for who, one in told.items()} == {
+        "first-reviewer": (1, True),
+        "": (2, False),
+        "x": (2, False),
+    }
+    for who, before in (("first-reviewer", "funds "), ("", "coins ")):
+        first = told[who]["items"][0]
+        assert [text for kind, text in first["pieces"] if kind != "same"] == [before, "tokens "]
+        assert "x (primary)" in " ".join([item["where"] for item in told[who]["items"]] + first["also"])
+    shown = desk.tocsin(
+        "reject",
+        accepted["id"],
+        "--person",
+        "first-reviewer",
+        "--key",
+        str(desk.stage.house.key("first-reviewer")),
+        "--yes",
+        "--comment",
+        "No",
+    )
+    assert "Changed since revision 1, which you signed about:" in shown
+    assert "move your [-funds -]{+tokens +}to a new wallet now." in shown

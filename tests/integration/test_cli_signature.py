@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 import httpx
 import pytest
 
 from app.cli import signing
-from app.domain.approval import Approval
+from app.domain.approval import Approval, Decision
 from app.domain.roster import key_entry
 from app.rehearsal.play import stage
 from app.store.tables import iso
@@ -38,9 +38,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield Desk(started)
 
 
-def lied_to(desk: Desk, announcement: str, person: str) -> str:
+def lied_to(desk: Desk, announcement: str, person: str, decision: Decision = Decision.APPROVE) -> str:
     """The approval that a page draws from a person's passkey, whatever it showed them."""
-    raw = desk.statement(announcement, person).to_bytes()
+    raw = desk.statement(announcement, person, decision).to_bytes()
     signature = PHONES[person].sign(raw, desk.stage.house.url)
     return Approval.from_json(json.dumps({"statement": raw.decode(), "signature": signature})).to_json()
 
@@ -90,6 +90,19 @@ def shown_in_public(desk: Desk) -> list[str]:
     desk.post("/v1/drill/clock", {"ahead_seconds": 0})
     surfaces = ("/banner.json", "/feed.json", "/feed.atom")
     return [path for path in surfaces if EVIL in httpx.get(desk.stage.house.url + path, trust_env=False).text]
+
+
+def test_what_is_sealed_needs_the_terminal_once_and_a_passkey_lets_it_go(desk: Desk) -> None:
+    words = {"text": f"Move your funds to a new wallet now. You are affected if you used Example Web. ({secrets.token_hex(4)})"}
+    until = (datetime.now(UTC) + timedelta(days=90)).isoformat()
+    accepted = desk.announce(**words, destinations=["x", "telegram"], sealed_until=until)
+    for person in BOTH:
+        answer = hand_in(desk, accepted["id"], lied_to(desk, accepted["id"], person))
+        assert answer.json()["state"] == "awaiting_approval"
+    assert desk.decide(accepted["id"], BOTH[0]).json() == {"decision": "approve", "state": "sealed", "missing": 0}
+    unsealed = hand_in(desk, accepted["id"], lied_to(desk, accepted["id"], BOTH[1], Decision.UNSEAL))
+    assert unsealed.json() == {"decision": "unseal", "state": "approved", "missing": 0}
+    desk.await_state(accepted["id"], "sent")
 
 
 @pytest.mark.parametrize("order", [BOTH, BOTH[::-1]])

@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +288,115 @@ def test_the_banner_shows_nothing_before_its_time(desk: Desk) -> None:
         assert banner(desk).get("digest") != later["digest"]
     finally:
         sql(desk, "UPDATE deliveries SET state = 'skipped' WHERE digest = ?", later["digest"])
+
+
+# Sealed announcements
+
+
+def sealed(desk: Desk, seconds: float = 90 * 86_400) -> dict[str, Any]:
+    """One that two people signed, and that waits."""
+    until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+    text = f"We do not know yet who is affected. Do not use our website until we say here that it is safe. ({secrets.token_hex(4)})"
+    accepted = desk.announce(destinations=["x", "telegram", "homepage"], text=text, sealed_until=until)
+    assert desk.approve_by_both(accepted["id"]).json()["state"] == "sealed"
+    return desk.read(accepted["id"])
+
+
+def unsealing(desk: Desk, shown: dict[str, Any], person: str = BOTH[0], **changes: Any) -> str:
+    return signed_by(desk, shown, person, decision=Decision.UNSEAL, **changes)
+
+
+def unseal_by_sql(desk: Desk, shown: dict[str, Any], unseal: str) -> None:
+    """Writes an unseal, and all that the service would have made of it."""
+    columns = "announcement, digest, person, decision, key_kind, approval, at"
+    query = f"INSERT INTO approvals ({columns}) VALUES (?, ?, ?, 'unseal', 'ssh', ?, ?)"
+    sql(desk, query, shown["id"], shown["digest"], BOTH[0], unseal, LONG_AGO)
+    plan_by_sql(desk, shown)
+    sql(desk, "UPDATE announcements SET not_after = NULL, approved_at = ? WHERE id = ?", LONG_AGO, shown["id"])
+    release(desk, shown)
+
+
+def at(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+UNSEALS: dict[str, Callable[[Desk, dict[str, Any]], str]] = {
+    "nothing": lambda desk, shown: "",
+    "junk": lambda desk, shown: "{}",
+    "another's key": lambda desk, shown: desk.signed(desk.statement(shown["id"], BOTH[1], Decision.UNSEAL), BOTH[0]),
+    "of another announcement": lambda desk, shown: unsealing(desk, sealed(desk)),
+    "for the real thing": lambda desk, shown: unsealing(desk, shown, environment="live"),
+    "of another revision": lambda desk, shown: unsealing(desk, shown, revision=2),
+    "an approval": lambda desk, shown: signed_by(desk, shown, BOTH[0]),
+    "one that was kept back for a day": lambda desk, shown: unsealing(desk, shown, at=at(-25)),
+    "one for after its end": lambda desk, shown: unsealing(desk, shown, at=at(91 * 24)),
+    "one for tomorrow": lambda desk, shown: unsealing(desk, shown, at=at(24)),
+}
+
+
+def unsent(desk: Desk, *all_shown: dict[str, Any]) -> None:
+    """Nothing of them goes out or is on the banner, for as long as anything would have taken; and no row of them is left to be tried."""
+    wake(desk, 2.0)
+    assert posts(desk) == []
+    assert banner(desk).get("id") not in {shown["id"] for shown in all_shown}
+    for shown in all_shown:
+        sql(desk, "UPDATE announcements SET state = 'cancelled', worker = '' WHERE id = ?", shown["id"])
+
+
+def test_a_forged_unseal_sends_nothing(desk: Desk) -> None:
+    forged = []
+    for made in UNSEALS.values():
+        shown = sealed(desk)
+        unseal_by_sql(desk, shown, made(desk, shown))
+        forged.append(shown)
+    unsent(desk, *forged)
+
+
+def test_a_true_unseal_sends_it_however_it_came_in(desk: Desk) -> None:
+    """What the other tests forge really is all that is missing."""
+    shown = sealed(desk)
+    unseal_by_sql(desk, shown, unsealing(desk, shown))
+    desk.await_state(shown["id"], "sent")
+    assert [shown["text"] in text for text in posts(desk)].count(True) == 1
+
+
+def test_a_revoked_seal_sends_nothing_whatever_the_rows_say(desk: Desk) -> None:
+    shown = sealed(desk)
+    kept_back = unsealing(desk, shown)
+    assert desk.decide(shown["id"], BOTH[1], Decision.REJECT).json()["state"] == "returned"
+    unseal_by_sql(desk, shown, kept_back)
+    desk.await_state(shown["id"], "incomplete", "returned")
+    unsent(desk, shown)
+
+
+def test_an_expired_seal_sends_nothing_whatever_the_rows_say(desk: Desk) -> None:
+    shown = sealed(desk, seconds=3)
+    in_time = unsealing(desk, shown)
+    time.sleep(3.2)
+    unseal_by_sql(desk, shown, in_time)
+    unsent(desk, shown)
+
+
+def test_a_correction_that_no_one_sealed_sends_nothing(desk: Desk) -> None:
+    """Its manifest lies in that of its announcement; one that a row puts in its place does not."""
+    until = (datetime.now(UTC) + timedelta(days=9)).isoformat()
+    text = f"We do not know yet who is affected. Do not use our website. ({secrets.token_hex(4)})"
+    wrong = desk.announce(destinations=["x"], text=text, correction="It was safe to move your funds.", sealed_until=until)
+    desk.approve_by_both(wrong["id"])
+    desk.decide(wrong["id"], BOTH[0], Decision.UNSEAL)
+    desk.await_state(wrong["id"], "sent")
+    waiting = desk.post(f"/v1/announcements/{wrong['id']}/correction", {}).json()
+    [(manifest,)] = sql(desk, "SELECT manifest FROM revisions WHERE digest = ?", waiting["digest"])
+    evil = manifest.replace("move your funds", "send your funds")
+    forged = digest(evil.encode())
+    same = "announcement, wording, created_at"
+    query = f"INSERT INTO revisions (digest, manifest, revision, {same}) SELECT ?, ?, 2, {same} FROM revisions WHERE digest = ?"
+    sql(desk, query, forged, evil, waiting["digest"])
+    sql(desk, "UPDATE announcements SET digest = ? WHERE id = ?", forged, waiting["id"])
+    unseal_by_sql(desk, waiting | {"digest": forged}, unsealing(desk, waiting, digest=forged))
+    desk.await_state(waiting["id"], "incomplete", "returned")
+    assert not [text for text in posts(desk) if "send your funds" in text]
+    sql(desk, "UPDATE announcements SET state = 'cancelled' WHERE id = ?", waiting["id"])
 
 
 # Notices

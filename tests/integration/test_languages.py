@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.domain.announcement import Translation
+from app.domain.approval import Decision
+from app.domain.manifest import Manifest
 from app.rehearsal.play import stage
 from tests.support.desk import Desk, delivery, printed
 
@@ -75,11 +79,12 @@ def test_each_destination_is_told_in_its_own_language_and_all_of_it_is_signed(de
     assert f'<p class="text" dir="auto" lang="he">[DRILL] {HEBREW} ({unique})</p>' in page
 
 
-def test_without_translations_a_manifest_has_no_word_of_them(desk: Desk) -> None:
+def test_without_translations_or_a_seal_a_manifest_has_no_word_of_them(desk: Desk) -> None:
     accepted = desk.announce(destinations=["x", "reddit"])
     manifest = json.loads(desk.http.get(f"/v1/announcements/{accepted['id']}/approvals").json()["manifest"])
     assert "translations" not in manifest
     assert "language" not in manifest
+    assert "seal" not in manifest
     assert all("language" not in entry for entry in manifest["destinations"])
 
 
@@ -109,6 +114,31 @@ def test_a_correction_speaks_the_languages_in_which_it_was_written_in_advance(de
     assert said(proposed)["x"]["text"] == f"[DRILL] This was wrong. ({unique})"
     by_hand = desk.post(f"/v1/announcements/{accepted['id']}/correction", {"text": "It was Example Mobile."}).json()
     assert {form["language"] for form in said(by_hand).values()} == {"en"}
+
+
+def test_what_is_sealed_and_its_correction_speak_every_language(desk: Desk) -> None:
+    unique = secrets.token_hex(4)
+    german = {"text": f"{GERMAN} ({unique})", "correction": f"Das war falsch: Ihr Guthaben ist sicher. ({unique})"}
+    english = {"text": f"Move your funds to a new wallet now. ({unique})", "correction": f"This was wrong. ({unique})"}
+    places = {"language": "en", "destinations": ["x", "telegram"]}
+    until = {"sealed_until": (datetime.now(UTC) + timedelta(days=90)).isoformat()}
+    dated = desk.announce(
+        **english, **places, **until, translations={"de": german | {"text": f"{GERMAN} 2026-11-24, 07:10 UTC ({unique})"}}
+    )
+    assert {"sealed-time"} <= set(dated["missing"]["overrides"]), "a time in a translation stops it, too"
+    accepted = desk.announce(**english, **places, **until, translations={"de": german})
+    assert desk.approve_by_both(accepted["id"]).json()["state"] == "sealed"
+    outer = Manifest.parse(desk.http.get(f"/v1/announcements/{accepted['id']}/approvals").json()["manifest"].encode())
+    assert outer.seal
+    inner = Manifest.parse(outer.seal.correction.encode())
+    assert inner.translations == (Translation("de", german["correction"]),)
+    for id_, words in ((accepted["id"], german["text"]), (f"{accepted['id']}-correction", german["correction"])):
+        assert desk.decide(id_, "second-reviewer", Decision.UNSEAL).json()["state"] == "approved"
+        sent = desk.await_state(id_, "sent")
+        assert {one["language"] for one in sent["renderings"]} == {"en", "de"}
+        otherwise = next(one for one in sent["renderings"] if one["destination"] == "telegram")
+        assert otherwise["otherwise"]["parts"][0]["text"] == f"[DRILL] {words}"
+        desk.post(f"/v1/announcements/{accepted['id']}/correction", {})
 
 
 def test_a_translation_is_checked_like_the_text(desk: Desk) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
@@ -16,8 +16,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from app.domain.approval import Decision
 from app.rehearsal.play import stage
-from app.services.seal import Seal
+from app.services.stamp import Stamp
 from app.store.tables import iso
 from app.web.feeds import ATOM
 from tests.integration.test_hostile_database import BOTH, MANIFEST, approve_by_sql, plan_by_sql, signed_by, sql, wake
@@ -26,6 +27,7 @@ from tests.support.desk import Desk, delivery
 
 PEM = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 FUTURE = "2099-01-01T00:00:00.000000Z"
+HOLDING = "We do not know yet who is affected. Do not use our website until we say here that it is safe; next update here within the hour."
 CHARTER = "https://jsonfeed.org/version/1.1"
 
 
@@ -262,6 +264,51 @@ def test_markup_in_every_text_is_only_text(desk: Desk, reader: httpx.Client) -> 
     assert any(evil in item["title"] for item in items(reader))
 
 
+# What waits, sealed
+
+
+def waiting(desk: Desk) -> dict[str, Any]:
+    """An announcement that two people sealed."""
+    until = (datetime.now(UTC) + timedelta(days=90)).isoformat()
+    words = {"text": f"{HOLDING} ({secrets.token_hex(4)})", "correction": f"You can use it. ({secrets.token_hex(4)})"}
+    accepted = desk.announce(**words, destinations=["x", "telegram", "homepage"], sealed_until=until)
+    assert desk.approve_by_both(accepted["id"]).json()["state"] == "sealed"
+    return desk.read(accepted["id"])
+
+
+def test_what_is_sealed_is_public_once_it_is_unsealed_and_posted(desk: Desk, reader: httpx.Client) -> None:
+    sealed = waiting(desk)
+    fresh(desk)
+    told = everything(reader, sealed)
+    assert sealed["text"] not in told
+    assert sealed["incident"]["name"] not in told
+    assert "Yes: we published this" not in told
+    assert reader.get(f"/incidents/{sealed['incident']['slug']}").status_code == 404
+    assert desk.decide(sealed["id"], BOTH[0], Decision.UNSEAL).json()["state"] == "approved"
+    shown = desk.await_state(sealed["id"], "sent")
+    fresh(desk)
+    assert everything(reader, shown).count("Yes: we published this") == len(shown["deliveries"])
+    assert sealed["text"] in text_of(reader.get(f"/incidents/{sealed['incident']['slug']}"))
+    correction = desk.post(f"/v1/announcements/{sealed['id']}/correction", {}).json()
+    assert correction["state"] == "sealed"
+    fresh(desk)
+    assert correction["text"] not in everything(reader, correction), "its correction still waits"
+    assert desk.decide(correction["id"], BOTH[1], Decision.UNSEAL).json()["state"] == "approved"
+    shown = desk.await_state(correction["id"], "sent")
+    fresh(desk)
+    assert everything(reader, shown).count("Yes: we published this") == len(shown["deliveries"])
+
+
+def test_no_row_makes_public_what_nobody_unsealed(desk: Desk, reader: httpx.Client) -> None:
+    sealed = waiting(desk)
+    link = posted_by_sql(desk, sealed)
+    fresh(desk)
+    told = everything(reader, sealed | {"deliveries": [{"permalink": link}]})
+    assert sealed["text"] not in told
+    assert "Yes: we published this" not in told
+    assert reader.get("/banner.json").json().get("digest") != sealed["digest"]
+
+
 # Whoever writes to the database
 
 
@@ -271,13 +318,18 @@ EVIL = "Send your coins to bc1qattacker now"
 def forged(desk: Desk) -> dict[str, Any]:
     """An announcement that nobody signed, with every row as if it had gone out."""
     accepted = desk.announce(text=EVIL, destinations=["x", "telegram", "homepage"])
+    shown: dict[str, Any] = accepted | {"deliveries": [{"permalink": posted_by_sql(desk, accepted)}]}
+    return shown
+
+
+def posted_by_sql(desk: Desk, accepted: dict[str, Any]) -> str:
+    """Writes every row as if it had gone out; returns the permalink of it."""
     plan_by_sql(desk, accepted, "posted")
     link = f"{desk.stage.stand_ins['x']}/tocsin_drill/status/12345"
     sql(desk, "UPDATE deliveries SET done = parts, permalink = ? WHERE digest = ?", link, accepted["digest"])
     sql(desk, "UPDATE deliveries SET posted_at = ? WHERE digest = ?", iso(datetime.now(UTC)), accepted["digest"])
     sql(desk, "UPDATE announcements SET state = 'sent' WHERE id = ?", accepted["id"])
-    shown: dict[str, Any] = accepted | {"deliveries": [{"permalink": link}]}
-    return shown
+    return link
 
 
 def test_what_nobody_signed_shows_nowhere(desk: Desk, reader: httpx.Client) -> None:
@@ -377,7 +429,7 @@ def test_a_damaged_row_of_what_is_excluded_hides_nothing(desk: Desk, reader: htt
         sql(desk, "DELETE FROM holds WHERE at = 'no time'")
 
 
-# On Postgres, and sealed
+# On Postgres, and stamped
 
 
 @pytest.fixture(scope="module")
@@ -386,7 +438,7 @@ def other_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     environ = {"TOCSIN_PUBLISHING_KEY": PEM}
     with (
         fresh_database(demanded()) as url,
-        stage(tmp_path_factory.mktemp("sealed"), environ=environ | {"TOCSIN_DATABASE_URL": url}) as started,
+        stage(tmp_path_factory.mktemp("stamped"), environ=environ | {"TOCSIN_DATABASE_URL": url}) as started,
     ):
         yield Desk(started)
 
@@ -399,14 +451,14 @@ def test_the_same_is_public_on_postgres(other_house: Desk) -> None:
         assert waiting["text"] not in everything(reader, waiting | {"deliveries": []})
 
 
-def test_the_banner_is_sealed_and_its_seal_is_of_what_it_shows(other_house: Desk) -> None:
+def test_the_banner_is_stamped_and_its_stamp_is_of_what_it_shows(other_house: Desk) -> None:
     shown = public(other_house)
     fresh(other_house)
     answer = other_house.http.get("/banner.json")
     banner = answer.json()
     assert banner["digest"] == shown["digest"]
     assert json.loads(banner["signed"]["bytes"]) == {key: banner[key] for key in banner if key != "signed"} | {"format": "tocsin-banner/1"}
-    assert banner["signed"] == Seal(PEM).over("tocsin-banner/1", {key: banner[key] for key in banner if key != "signed"})
+    assert banner["signed"] == Stamp(PEM).over("tocsin-banner/1", {key: banner[key] for key in banner if key != "signed"})
     fresh(other_house)
     assert other_house.http.get("/banner.json", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
     log = (other_house.stage.house.folder / "server.log").read_text()

@@ -55,7 +55,8 @@ class Desk:
         manifest = signing.read(request)
         true = Statement(
             announcement=announcement,
-            comment="" if decision is Decision.APPROVE else "Please look again.",
+            at=f"{request['now'][:19]}Z" if decision is Decision.UNSEAL else "",
+            comment="" if decision in {Decision.APPROVE, Decision.UNSEAL} else "Please look again.",
             decision=decision,
             digest=request["digest"],
             environment="drill" if manifest.environment == "drill" else "live",

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ ORIGIN, RP_ID = "https://status.example", "status.example"
 DIGEST = "sha256:" + "ab" * 32
 STATEMENT = Statement("an_7f3k", 1, "live", DIGEST, "first-reviewer", Decision.APPROVE, "A" * 22)
 RAW = STATEMENT.to_bytes()
+AT = "2026-11-24T03:12:09Z"
 
 
 def private(seed: int) -> Ed25519PrivateKey:
@@ -77,8 +79,22 @@ def test_a_statement_is_the_canonical_json_of_its_fields() -> None:
 @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]), max_size=50), st.sampled_from(Decision))
 @settings(deadline=None)
 def test_statements_are_read_back(comment: str, decision: Decision) -> None:
-    statement = dataclasses.replace(STATEMENT, comment=comment, decision=decision)
+    statement = dataclasses.replace(STATEMENT, comment=comment, decision=decision, at=AT if decision is Decision.UNSEAL else "")
     assert Statement.parse(statement.to_bytes()) == statement
+
+
+def test_an_unseal_says_when_it_was_signed_and_nothing_else_does() -> None:
+    unseal = dataclasses.replace(STATEMENT, decision=Decision.UNSEAL, at=AT)
+    assert unseal.to_bytes().startswith(b'{"announcement":"an_7f3k","at":"2026-11-24T03:12:09Z","comment":""')
+    assert (Statement.parse(unseal.to_bytes()), unseal.moment) == (unseal, datetime(2026, 11, 24, 3, 12, 9, tzinfo=UTC))
+    for wrong in ({"decision": Decision.UNSEAL}, {"at": AT}, {"decision": Decision.UNSEAL, "at": ""}):
+        with pytest.raises(ApprovalRefused, match="'at'"):
+            dataclasses.replace(STATEMENT, **wrong)
+    for at in ("2026-11-24", "2026-13-24T03:12:09Z", "2026-11-24T03:12:09+01:00", "2026-11-24T03:12:09.5Z", "1999-11-24T03:12:09Z", 5):
+        with pytest.raises(ApprovalRefused, match="'at'"):
+            dataclasses.replace(unseal, at=at)  # type: ignore[arg-type]
+    with pytest.raises(ApprovalRefused):  # an empty one is left out, so there is one form of the bytes
+        Statement.parse(RAW.replace(b'"comment"', b'"at":"","comment"'))
 
 
 WRONG: list[tuple[str, Any]] = [
@@ -302,7 +318,8 @@ APPROVE, REJECT, CHANGES = Decision.APPROVE, Decision.REJECT, Decision.REQUEST_C
 
 
 def says(who: Person, decision: Decision = APPROVE, **changed: Any) -> Verified:
-    statement = dataclasses.replace(STATEMENT, person=who.id, decision=decision, **changed)
+    at = AT if decision is Decision.UNSEAL else ""
+    statement = dataclasses.replace(STATEMENT, person=who.id, decision=decision, at=at, **changed)
     return Verified(who, decision, "ssh", "SHA256:x", statement)
 
 
@@ -406,7 +423,7 @@ def test_what_is_complete_always_has_its_people(said: list[Verified], threshold:
     if found.complete:
         assert len(approvers) >= threshold
         assert len(approvers - {AUTHOR.id, OTHER_AUTHOR.id}) >= threshold - 1
-        assert all(one.decision is APPROVE for one in said)
+        assert all(one.decision in {APPROVE, Decision.UNSEAL} for one in said)
     assert len({person.id for person in found.approved_by}) == len(found.approved_by)
 
 

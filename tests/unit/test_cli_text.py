@@ -116,7 +116,7 @@ def given_words(**changes: Any) -> dict[str, Any]:
     """The options of a wording, nothing given but these."""
     empty: dict[str, Any] = {"source": "", "text": None, "file": None, "author": None, "correction": None, "language": None}
     lists = dict.fromkeys(("destinations", "texts", "overrides", "translations"), ())
-    return empty | dict.fromkeys(words.ANSWERS) | lists | {"clear_banner": False} | changes
+    return empty | dict.fromkeys((*words.ANSWERS, "sealed_until")) | lists | {"clear_banner": False} | changes
 
 
 def test_only_what_was_given_is_in_the_wording() -> None:
@@ -131,6 +131,14 @@ def test_only_what_was_given_is_in_the_wording() -> None:
     }
     assert words.filled(words.wording(given_words(text="Now.", if_affected="", correction=" "))) == {"text": "Now."}
     assert words.wording(given_words(correction="We were wrong. "))["correction"] == "We were wrong."
+
+
+@pytest.mark.parametrize(("typed", "sent"), [("2027-03-01", "2027-03-01T23:59:59Z"), ("2027-03-01T12:00+01:00", "2027-03-01T12:00+01:00")])
+def test_a_day_is_meant_to_its_end(typed: str, sent: str) -> None:
+    assert words.wording(given_words(sealed_until=typed)) == {"sealed_until": sent}
+    for wrong in ("soon", "2027-03-01T12:00", "20270301", "2027-13-01"):
+        with pytest.raises(click.BadParameter, match="Write a day"):
+            words.wording(given_words(sealed_until=wrong))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +167,7 @@ def test_what_a_revision_keeps_is_what_its_manifest_says(manifest: Manifest) -> 
     assert kept == {"text": manifest.text, "affected": "You are.", "destinations": ["x", "team"], "author": "first-reviewer"}
 
 
-@pytest.mark.parametrize("other", [{"text": "T."}, {"kind": "initial"}, {"id_": "an_2"}])
+@pytest.mark.parametrize("other", [{"text": "T."}, {"kind": "initial"}, {"id_": "an_2"}, {"sealed_until": "2027-03-01T23:59:59Z"}])
 def test_what_comes_back_to_be_signed_must_be_what_was_handed_in(manifest: Manifest, other: dict[str, str]) -> None:
     given_in = {"text": " T\r\n", "kind": "update"}
     announce._same(manifest, "an_1", given_in)

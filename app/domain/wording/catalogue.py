@@ -36,6 +36,7 @@ def as_markdown() -> str:
 def _entry(rule: Rule) -> str:
     every = rule.kinds == frozenset(Kind)
     kinds = "every kind" if every else ", ".join(f"`{kind.value}`" for kind in Kind if kind in rule.kinds)
+    kinds += ", where it is sealed" if rule.sealed else ""
     lines = [
         f"## `{rule.id}`: {rule.severity}",
         "",

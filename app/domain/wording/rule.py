@@ -61,6 +61,7 @@ class Known:
     time_zone: str = "UTC"
     started: str = ""
     ended: str = ""
+    sealed: bool = False  # the text goes out on a day that is not known yet
 
     @classmethod
     def of(cls, facts: Facts) -> Known:
@@ -112,7 +113,8 @@ class Draft:
 class Rule:
     """One rule: what it finds, how grave that is, why, and an example of each.
 
-    `whole` marks a rule that asks for something: it looks at the canonical text alone, for a pointer need not say everything.
+    `whole` marks a rule that asks for something: it looks at the canonical text alone, for a pointer need not say everything. A `sealed`
+    one looks only at what is to be sealed.
     `beside` is the canonical text of the examples, where the rule compares one destination's text with it.
     """
 
@@ -126,10 +128,11 @@ class Rule:
     kinds: frozenset[Kind] = frozenset(Kind)
     whole: bool = False
     beside: str = ""
+    sealed: bool = False
 
     def findings(self, draft: Draft) -> Iterator[Finding]:
         """What it finds in a draft, in the order of the text."""
-        if draft.kind in self.kinds:
+        if draft.kind in self.kinds and (draft.known.sealed or not self.sealed):
             for spot in self.find(draft):
                 words = draft.text[spot.start : spot.end]
                 yield Finding(self.id, spot.severity or self.severity, spot.message, words, spot.start, spot.end, spot.mend)

@@ -34,6 +34,7 @@ _WINDOW = re.compile(
     rf"\b(?:between|from) (?P<start>{_CLOCK})(?: UTC)? (?:and|to|until) (?P<end>{_CLOCK}) UTC(?: on|,)? (?P<date>{_DATE.pattern})", re.I
 )
 LEAP_YEAR = 2024  # in which every day exists
+_A_DAY = pattern("mondays?", "tuesdays?", "wednesdays?", "thursdays?", "fridays?", "saturdays?", "sundays?", "tomorrow")
 _ABOUT_READERS = pattern(r"you|your|users?|customers?|anyone|everyone|people|patients?|affected")
 
 
@@ -105,6 +106,15 @@ def dates(prose: str) -> Iterator[tuple[str, int, int]]:
             yield day[5:], *found.span()
 
 
+def _sealed_time(draft: Draft) -> Iterator[Spot]:
+    wrong = "On the day on which this is unsealed, this will be wrong. Say it without a time, like “within the hour”."
+    said = {found[0]: found for times in (_DATE, _A_CLOCK, _A_DAY, _RELATIVE) for found in times.finditer(draft.text)}
+    for found in said.values():  # each once, however often it stands there
+        yield Spot(*found.span(), wrong)
+    if draft.known.started:
+        yield Spot(0, 0, "The incident says when it began; what is sealed is for one that has not begun. Take an incident without a start.")
+
+
 def _said(moment: datetime) -> str:
     return f"{moment:%H:%M} on {moment.day} {moment:%B %Y}"
 
@@ -151,4 +161,8 @@ CONTRADICTS_FACTS = Rule(
     "If you used Example Web between 09:10 and 11:05 UTC on 4 March 2026 …", "If you used Example Web between 07:10 and 13:05 UTC on 4 March 2026 …",
     _contradicts_facts,
 )  # fmt: skip
-RULES = (RELATIVE_TIME, TIME_ZONE_MISSING, WINDOW_MISSING, CONTRADICTS_FACTS)
+SEALED_TIME = Rule(
+    "sealed-time", "block", "A date, a clock time or a day in a text that is sealed; or the start of its incident.", "a sealed text goes out on a day that nobody knows yet",
+    "Next update here at 10:00 UTC.", "Next update here within the hour.", _sealed_time, sealed=True,
+)  # fmt: skip
+RULES = (RELATIVE_TIME, TIME_ZONE_MISSING, WINDOW_MISSING, CONTRADICTS_FACTS, SEALED_TIME)

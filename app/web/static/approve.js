@@ -2,6 +2,7 @@
 // Opening and reading change nothing; only a signed decision is ever POSTed.
 
 import { challenge, statement, tidyComment } from "./bytes.js";
+import { changes } from "./changes.js";
 import { button, copyable, el, once, when } from "./dom.js";
 import { decisionDialog } from "./dialog.js";
 import { heldBack, refresh } from "./exclude.js";
@@ -9,6 +10,7 @@ import { progress, sentence, watch } from "./progress.js";
 import { correction, everythingElse, links, renderings } from "./renderings.js";
 import { Untrusted, examine, shortDigest, unanswered } from "./request.js";
 import { explain, sign, supported } from "./passkey.js";
+import { isSealed, momentOf, sealNeeds, sealNotice } from "./seal.js";
 
 const page = document.getElementById("page");
 const environment = document.documentElement.dataset.environment;
@@ -18,7 +20,7 @@ const KINDS = {
   initial: "First announcement", update: "Update", resolution: "Resolution", summary: "Summary", postmortem: "Post-mortem",
   "report-answer": "Answer to a public report", help: "Call for help", correction: "Correction",
 };
-const DONE = { approve: "Signed.", reject: "Rejected, with your signature.", "request-changes": "Sent back to the author, with your signature." };
+const DONE = { approve: "Signed.", reject: "Rejected, with your signature.", "request-changes": "Sent back to the author, with your signature.", unseal: "Unsealed, with your signature." };
 const DRILL = environment === "drill";
 
 const named = request.csrf ? `${request.announcement} --person ${request.person}` : `${location.origin}${location.pathname}`;
@@ -108,7 +110,7 @@ function refuse(error) {
 let kept = null; // the last signed approval, until the server has it: a lost network costs no second signature
 
 async function prepared(manifest, decision, comment) {
-  const text = statement(request, manifest, decision, comment);
+  const text = statement(request, manifest, decision, comment, decision === "unseal" ? momentOf(request, DRILL) : "");
   return { decision, comment, text, challenge: await challenge(text) };
 }
 
@@ -160,18 +162,34 @@ const decide = once(async (ready, finish) => {
 // ---- what can be pressed -------------------------------------------------------------------------------------------------
 
 function needed(manifest) {
-  if (unanswered(request.findings, manifest.overrides).length) return "Blocked: it cannot be approved as it is.";
+  if (!isSealed(request) && unanswered(request.findings, manifest.overrides).length) return "Blocked: it cannot be approved as it is.";
+  if (manifest.seal) return sealNeeds(request);
   if (request.missing === 1 && request.cli_signature) return "What sends it is a signature from a terminal; one from this page does not.";
   if (request.missing > 1) return `Your signature and ${request.missing === 2 ? "one" : request.missing - 1} more send it.`;
   const later = manifest.not_before && new Date(manifest.not_before) > Date.now();
   return later ? ["Your signature sends it, ", when(manifest.not_before), "."] : "Your signature sends it.";
 }
 
+/** What can be done with what is sealed: one signature sends it, and one signature ends it. */
+function unsealing(manifest, finish) {
+  const ask = (decision, asked) => decisionDialog(asked, async (typed) => decide(await prepared(manifest, decision, tidyComment(typed)), finish));
+  return el("section.actions", { "aria-label": "Your decision" },
+    el("p.needed", {}, sealNeeds(request), " ", el("span.digest", { title: request.digest }, "Digest ", el("code", {}, shortDigest(request.digest)), " ✓ checked here")),
+    status,
+    button(DRILL ? "Unseal and send (drill)" : "Unseal and send", "primary", ask("unseal", {
+      heading: "Unseal it, and send it now", told: ["It goes out at once, by your signature alone. It cannot be taken back, only corrected."],
+      label: "Why now? Everyone on the team reads it.", required: false })),
+    el("div.others", {}, button("Revoke the seal", "secondary.stop", ask("reject", {
+      heading: "Revoke the seal", told: ["Nobody can send it any more, unless two people sign it again."], label: "Why? The record gets it.", required: false }))));
+}
+
 function actions(manifest, approve, finish) {
+  if (isSealed(request)) return unsealing(manifest, finish);
   const blocked = unanswered(request.findings, manifest.overrides).length > 0;
   const ask = (decision, heading, label, required) => decisionDialog({ heading, label, required }, async (typed) =>
     decide(await prepared(manifest, decision, tidyComment(typed)), finish));
-  const primary = button(DRILL ? "Approve and sign (drill)" : "Approve and sign", "primary", () => (blocked
+  const label = manifest.seal ? "Sign and seal" : "Approve and sign";
+  const primary = button(DRILL ? `${label} (drill)` : label, "primary", () => (blocked
     ? say("A finding blocks this revision: the author changes the text, or overrides the finding with a reason.", "bad")
     : decide(approve, finish)));
   if (blocked) primary.setAttribute("aria-disabled", "true");
@@ -205,9 +223,9 @@ async function start() {
   const standing = el("div.standing", { "aria-live": "polite" }, progress(request, manifest));
   const decision = el("div.decision");
   const outlook = el("span");
-  const above = el("div.above", {}, alerts(manifest));
+  const above = el("div.above", {}, sealNotice(request, manifest), alerts(manifest));
   const moved = () => {
-    above.replaceChildren(alerts(manifest));
+    above.replaceChildren(...[sealNotice(request, manifest), alerts(manifest)].filter(Boolean));
     refresh();
     standing.replaceChildren(progress(request, manifest));
     outlook.textContent = sentence(request, manifest);
@@ -228,7 +246,7 @@ async function start() {
   const choose = () => (supported() && request.passkeys.length ? actions(manifest, approve, finish) : noPasskey());
   decision.append(request.usable ? choose() : closed());
   page.replaceChildren(
-    el("div.reading", {}, above, heading(manifest), standing, remarks(), renderings(manifest, { request, moved }), correction(manifest),
+    el("div.reading", {}, above, heading(manifest), standing, remarks(), changes(request), renderings(manifest, { request, moved }), correction(manifest),
       links(manifest), everythingElse(manifest, request), decision.querySelector(".primary") ? terminalHelp() : null),
     decision);
 }

@@ -1,6 +1,6 @@
 // Shows Tocsin's security notice at the top of the page that embeds it. One tag, no dependency:
 //   <script src="https://tocsin.example/banner.js" integrity="sha384-…" crossorigin="anonymous" data-key="…" defer></script>
-// With data-key (`tocsin embed` prints the tag) it shows only what that key sealed: not what a cache or a hijacked name answers.
+// With data-key (`tocsin embed` prints the tag) it shows only what that key stamped: not what a cache or a hijacked name answers.
 // Under a Content-Security-Policy the page allows this origin in script-src and connect-src, and nothing else: no inline style, no
 // markup from strings. It never throws into the page, and what it shows stays while the network is away, until the notice expires.
 (() => {
@@ -103,16 +103,16 @@
 
   const raw = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
-  /** What may be shown of an answer: where the page pins a key, the sealed bytes alone. Throws where they are not that key's. */
+  /** What may be shown of an answer: where the page pins a key, the stamped bytes alone. Throws where they are not that key's. */
   async function trusted(banner) {
     const checkable = window.crypto && crypto.subtle; // not on a page that came without HTTPS, where nothing could be trusted anyway
     if (!pinned || !checkable || banner.active !== true) return banner;
     const key = await crypto.subtle.importKey("raw", raw(pinned), { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"]);
     const bytes = new TextEncoder().encode(banner.signed.bytes);
     const good = await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, key, raw(banner.signed.signature), bytes);
-    const sealed = JSON.parse(banner.signed.bytes);
-    if (!good || sealed.format !== "tocsin-banner/1") throw new Error("The notice is not sealed by the key that this page pins.");
-    return sealed;
+    const stamped = JSON.parse(banner.signed.bytes);
+    if (!good || stamped.format !== "tocsin-banner/1") throw new Error("The notice is not stamped by the key that this page pins.");
+    return stamped;
   }
 
   let shown = "";

@@ -28,9 +28,10 @@ export function fromBase64url(text) {
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
 
-/** The canonical text of an approval statement. `request` is the approval request, `manifest` what its text says. */
-export function statement(request, manifest, decision, comment) {
+/** The canonical text of an approval statement. `request` is the approval request, `manifest` what its text says; an unseal has its moment `at`. */
+export function statement(request, manifest, decision, comment, at = "") {
   return canonical({
+    ...(at ? { at } : {}),
     announcement: manifest.announcement,
     comment,
     decision,

@@ -5,7 +5,7 @@ import { platform } from "./renderings.js";
 
 const entryOf = (manifest, id) => manifest.destinations.find((entry) => entry.id === id);
 
-const DECISIONS = { approve: "approved", reject: "rejected", "request-changes": "asked for changes" };
+const DECISIONS = { approve: "approved", reject: "rejected", "request-changes": "asked for changes", unseal: "unsealed it" };
 const DELIVERY = {
   planned: "waiting", sending: "sending…", posted: "posted", failed: "not posted: someone has to act", unknown: "perhaps posted: someone has to look",
   by_hand: "to be posted by hand", skipped: "left out",
@@ -20,6 +20,7 @@ export function sentence({ state, missing, cli_signature: terminal }, manifest) 
       ? `One more signature is needed${terminal ? ", from a terminal" : ""}.`
       : `${missing} signatures are needed${terminal ? ", one of them from a terminal" : ""}.`,
     returned: "Stopped: this revision will not be sent.",
+    sealed: "Sealed: it waits for one person to send it.",
     approved: later ? "Approved. It goes out at its time." : "It is going out now.",
     sending: "It is going out now.",
     sent: "It is out, everywhere.",
@@ -41,8 +42,25 @@ export function progress(request, manifest) {
       ? el("ul.people", {}, request.approvals.map(({ person, decision, key, at }) => el("li", { "data-decision": decision },
         el("strong", { dir: "auto" }, person), ` ${DECISIONS[decision] ?? decision}`, el("span.soft", {}, ` by ${key === "ssh" ? "SSH key" : key}, `, when(at)))))
       : null,
+    asked(request),
     posts.length ? leading(request, manifest) : null,
     posts.length ? el("ul.deliveries", {}, posts.map((post) => delivery(post, manifest))) : null);
+}
+
+const room = (who) => who.replace(/^destination:/, "");
+
+/** Who was asked to sign, and who is next. */
+function asked({ asked: every = [], state }) {
+  if (state !== "awaiting_approval") return null;
+  const told = every.filter(({ asked_at: at }) => at);
+  const coming = every.filter(({ asked_at: at, next_at: next }) => !at && next);
+  if (!told.length && !coming.length) return null;
+  const [first] = coming.map(({ next_at: next }) => next).sort();
+  const next = coming.filter(({ next_at: at }) => at === first);
+  return el("details.asked", {}, el("summary", {}, "Who was asked"),
+    el("ul.people", {},
+      told.map(({ who, asked_at: at, reminded_at: again }) => el("li", {}, el("strong", { dir: "auto" }, room(who)), el("span.soft", {}, " asked ", when(at), again ? [", reminded ", when(again)] : null))),
+      next.length ? el("li", {}, el("strong", { dir: "auto" }, next.map(({ who }) => room(who)).join(", ")), el("span.soft", {}, " next, ", when(first))) : null));
 }
 
 /** Said only where it is not the planned one that carries the full text. */
@@ -79,10 +97,10 @@ export function watch(request, { moved, closed }) {
       if (!answer.ok) return;
       const fresh = await answer.json();
       if (mine !== round) return;
-      const known = () => JSON.stringify([request.state, request.missing, request.cli_signature, request.approvals, request.deliveries, request.held, request.leads]);
+      const known = () => JSON.stringify([request.state, request.missing, request.cli_signature, request.approvals, request.deliveries, request.held, request.leads, request.asked]);
       const before = known();
-      const { state, missing, cli_signature, approvals, deliveries, held, leads, usable, why_not } = fresh;
-      Object.assign(request, { state, missing, cli_signature, approvals, deliveries, held, leads, usable, why_not });
+      const { state, missing, cli_signature, approvals, deliveries, held, leads, asked, usable, why_not } = fresh;
+      Object.assign(request, { state, missing, cli_signature, approvals, deliveries, held, leads, asked, usable, why_not });
       if (known() !== before) moved();
       if (!usable) closed();
     } catch {

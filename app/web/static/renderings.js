@@ -4,6 +4,7 @@
 import { copyable, el, when } from "./dom.js";
 import { account } from "./exclude.js";
 import { SLOT, linksOf, shown, warnings } from "./links.js";
+import { sealedWith } from "./request.js";
 
 const PLATFORMS = {
   x: "X", reddit: "Reddit", telegram: "Telegram", discord: "Discord", discord_webhook: "Discord", slack: "Slack", mastodon: "Mastodon",
@@ -149,6 +150,7 @@ function unsure({ on_unknown: wish, resend_after: after }) {
 
 /** The words that wait for the day on which all of this turns out to be wrong. */
 export function correction(manifest) {
+  if (sealedWith(manifest)) return correctionSealed(sealedWith(manifest), manifest.seal.correction);
   const others = (manifest.translations ?? []).filter((told) => told.correction);
   if (!manifest.correction && !others.length) return null;
   const said = (words, lang) => el("div.post", {}, el("p.said", { dir: "auto", lang }, shown(words, SLOT)));
@@ -157,6 +159,23 @@ export function correction(manifest) {
     el("p.soft", {}, "Not sent now. It waits, and goes out as a reply to all of this only when two people have signed that too."),
     el("article.card", {}, manifest.correction ? said(manifest.correction, manifest.language || null) : null,
       others.map((told) => [el("p.soft", {}, `In ${language(told.language)}`), said(told.correction, told.language)])));
+}
+
+/** A correction that one person can send: every post of it, and all else that is signed of it. */
+function correctionSealed(inner, text) {
+  const place = platform(mayLead(inner)[0]);
+  const posts = (entry, form, heading) => (form ? [el("p.condition", {}, heading), thread(form, `link to the post on ${place}`, new Map(), entry)] : null);
+  return el("section.renderings", { "aria-labelledby": "correction" },
+    el("h2", { id: "correction" }, "Should it turn out to be wrong: its correction, sealed with it"),
+    el("p.soft", {}, "Not sent now. Once this is out, one person alone can send it, until ", when(inner.not_after), "."),
+    grouped(inner.destinations, inner.primaries).map((group) => el("article.card", {},
+      el("header.where", {}, el("h3", {}, platform(group[0])), el("p.soft", { dir: "auto" }, group.map(({ id, account: of }) => `${id} ${of}`).join(", ")),
+        group[0].language ? el("p.soft", {}, `In ${language(group[0].language)}`) : null),
+      group[0].role === "pointer" ? null : posts(group[0], group[0].full, ""),
+      posts(group[0], group[0].pointer, group[0].role === "pointer" ? "" : "Only where another carries the full text:"),
+      group[0].role === "pointer" ? posts(group[0], group[0].full, "Only where it carries the full text:") : null,
+      smallPrint(group[0]))),
+    everythingElse(inner, { digest: "part of the bytes that you sign", manifest: text }, "Everything else of the correction"));
 }
 
 /** Signed fields that this page does not know: shown as they stand. */
@@ -169,7 +188,8 @@ function textsOf(manifest) {
   const forms = manifest.destinations.flatMap(({ full, pointer }) => [full, pointer]).filter(Boolean);
   const posts = forms.flatMap(({ parts }) => parts.flatMap(({ text, title, standalone }) => [text, title ?? "", standalone ?? ""]));
   const corrections = [manifest, ...(manifest.translations ?? [])].map((told) => told.correction).filter(Boolean);
-  return [...posts, ...corrections];
+  const inner = sealedWith(manifest);
+  return [...posts, ...corrections, ...(inner ? textsOf(inner) : [])];
 }
 
 /** Every link of every rendering, and where it really leads. */
@@ -194,7 +214,7 @@ const ANSWERS = { affected: "Who is affected", if_affected: "What they do now", 
 const LABELS = {
   language: "Language of the text", kind: "Kind", environment: "Environment", announcement: "Announcement", revision: "Revision", author: "Author", submitted_by: "Submitted by",
   primaries: "Primary, then its fallbacks", fallback_after: "Seconds until the next fallback takes over", not_before: "Not before", not_after: "Not after", banner_until: "Banner until",
-  correction: "Correction, written in advance", roster_version: "Roster version", created_at: "Written", text: "The text that all of this was made from", format: "Format",
+  correction: "Correction, written in advance", seal: "Seal", roster_version: "Roster version", created_at: "Written", text: "The text that all of this was made from", format: "Format",
 };
 const TIMES = ["not_before", "not_after", "banner_until", "created_at"];
 const SHOWN_ABOVE = ["destinations", "overrides", "answers", "incident", "translations"]; // an empty correction is told among the others
@@ -207,21 +227,23 @@ function translated({ language: tag, text, answers, correction, ...unknown }, pl
 }
 
 /** Everything else under the signature, to the last byte. */
-export function everythingElse(manifest, request) {
+export function everythingElse(manifest, request, heading = "Everything else that you sign") {
   const row = (label, value) => [el("dt", {}, label), el("dd", { dir: "auto" }, value)];
   const plain = (value) => {
     if (value === "" || value === null || (Array.isArray(value) && !value.length)) return "none";
     if (Array.isArray(value) && value.every((item) => typeof item === "string")) return shown(value.join(", "), SLOT);
     return shown(typeof value === "string" ? value : JSON.stringify(value, null, 1), SLOT);
   };
-  const own = Object.keys(manifest).filter((key) => !SHOWN_ABOVE.includes(key) && !(key === "correction" && manifest.correction));
+  const above = (key) => SHOWN_ABOVE.includes(key) || (["correction", "seal"].includes(key) && manifest[key]);
+  const own = Object.keys(manifest).filter((key) => !above(key));
   return el("details.card.more", {},
-    el("summary", {}, "Everything else that you sign"),
+    el("summary", {}, heading),
     el("dl", {},
       row("Digest", el("code", {}, request.digest)),
       Object.entries(manifest.answers ?? {}).map(([key, value]) => row(ANSWERS[key] ?? key, plain(value))),
       (manifest.translations ?? []).map((told) => translated(told, (value) => shown(value, SLOT))),
       own.map((key) => row(LABELS[key] ?? key, TIMES.includes(key) && manifest[key] ? when(manifest[key]) : plain(manifest[key]))),
+      Object.entries(manifest.seal ?? {}).filter(([key]) => key !== "correction").map(([key, value]) => row(`Seal: ${key.replaceAll("_", " ")}`, plain(value))),
       Object.entries(manifest.incident ?? {}).map(([key, value]) => row(`Incident: ${key.replaceAll("_", " ")}`, plain(value)))),
     el("details", {}, el("summary", {}, "The exact bytes"), copyable(request.manifest, "Copy")));
 }

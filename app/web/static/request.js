@@ -15,8 +15,12 @@ export async function examine(request, environment) {
     if (manifest[name] !== request[name]) throw new Untrusted(`The request says another ${name} than the text that you would sign.`);
   }
   if (manifest.environment !== environment) throw new Untrusted("A drill and a real alert were mixed up.");
+  if (sealedWith(manifest) && sealedWith(manifest).environment !== environment) throw new Untrusted("A drill and a real alert were mixed up.");
   return manifest;
 }
+
+/** The manifest of the correction that lies, as text, in that of a sealed announcement; null where there is none. */
+export const sealedWith = (manifest) => (manifest.seal?.correction ? parsed(manifest.seal.correction) : null);
 
 function parsed(text) {
   let manifest = null;

@@ -1,4 +1,4 @@
-"""The seal: the server's own signature over what homepages embed, so that a page which pins its key shows nothing else.
+"""The stamp: the server's own signature over what homepages embed, so that a page which pins its key shows nothing else.
 
 It proves that the bytes come from this Tocsin, whatever lies between: a cache, a CDN, a domain that was taken over. It does not prove that
 two people stand behind them; that this Tocsin has verified itself. People's signatures are not given out, since they are over the whole
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 _HOW = "make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`"
 
 
-class Seal:
+class Stamp:
     """ECDSA on P-256 with SHA-256, which every browser's WebCrypto knows; the same bytes get the same signature (RFC 6979)."""
 
     __slots__ = ("_private", "public")

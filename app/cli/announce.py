@@ -6,7 +6,7 @@ What is signed is the manifest that the server made; with --yes, where nobody lo
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import click
@@ -79,8 +79,8 @@ def revise(announcement: str, **given: Any) -> None:
     """Replace the words of an announcement that is not approved yet; every signature of before is void.
 
     The server takes a whole wording each time. What you do not give is taken from the current revision and named: the
-    text, the three answers, the correction, the author, the destinations. Overrides and own texts of destinations are never carried over:
-    give them again. An empty answer (--affected "") or correction takes it out.
+    text, the three answers, the correction, the author, the destinations and their own texts (one --text-for replaces them all).
+    Overrides are never carried over: give them again. An empty answer (--affected "") or correction takes it out.
     """
     words = wording(given)
     if not words:
@@ -91,9 +91,17 @@ def revise(announcement: str, **given: Any) -> None:
     if lost := _excluded(client).intersection(kept.get("destinations", ())):
         say(f"Left out, as excluded: {', '.join(map(one_line, sorted(lost)))}.")
         kept["destinations"] = [id_ for id_ in kept["destinations"] if id_ not in lost]
+    there = kept.get("destinations") or words.get("destinations", ())
+    kept = {name: value for name, value in kept.items() if name != "texts"} | _own_texts(kept.get("texts", {}), there)
     if kept:
         say(f"Kept of revision {now.revision}: {', '.join(name.replace('_', ' ') for name in kept)}.")
     _hand_in(given, route("announcements", announcement, "revisions"), filled(kept | words), client)
+
+
+def _own_texts(texts: Mapping[str, str], there: Collection[str]) -> dict[str, Any]:
+    """The field of own texts, as far as their destinations are still among those named."""
+    left = {id_: text for id_, text in texts.items() if id_ in there}
+    return {"texts": left} if left else {}
 
 
 def _excluded(client: Client) -> set[str]:
@@ -115,6 +123,7 @@ def _current(manifest: Manifest) -> dict[str, Any]:
     told["author"] = "" if manifest.author == manifest.submitted_by else manifest.author
     told["correction"] = manifest.correction
     told["destinations"] = list(dict.fromkeys(planned.id for planned in manifest.destinations))
+    told["texts"] = {own.destination: own.text for own in manifest.texts}
     told["clear_banner"] = not manifest.banner_until
     return {name: value for name, value in told.items() if value}
 

@@ -9,11 +9,12 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Iterator
 
-from adapters.contract import PERMALINK_SLOT
+from adapters.contract import PERMALINK_SLOT, Part
 from app.domain import wording
 from app.domain.announcement import Kind
 from app.domain.manifest import Manifest
 from app.domain.wording import Finding
+from app.domain.wording.first_part import room_of
 
 CORRECTION = "correction"
 """Where a finding is in the correction, in place of a destination."""
@@ -21,17 +22,37 @@ CORRECTION = "correction"
 
 @functools.lru_cache(maxsize=2)
 def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
-    """Findings on the canonical text (destination ""), and those that only a rendering has, or only the correction (`CORRECTION`)."""
-    canonical = wording.check(manifest.text, manifest.incident, manifest.kind, manifest.answers)
-    known = {(finding.rule, finding.excerpt) for finding in canonical}
-    found = [("", finding) for finding in canonical]
+    """Findings on the canonical text (destination ""), then those that only an own text has, only a rendering, or only the correction."""
+    known: set[tuple[str, str]] = set()
+    found: list[tuple[str, Finding]] = []
+    for destination, findings in (*_of_authors_words(manifest), *_of_renderings(manifest)):
+        new = [finding for finding in findings if (finding.rule, finding.excerpt) not in known]
+        known.update((finding.rule, finding.excerpt) for finding in new)
+        found += [(destination, finding) for finding in new]
+    return tuple(found)
+
+
+def _of_authors_words(manifest: Manifest) -> Iterator[tuple[str, tuple[Finding, ...]]]:
+    """What the author wrote for all, then for single destinations, looked at as whole texts: each has to answer what readers ask."""
+    full = {entry.id: entry.full.parts for entry in manifest.destinations if entry.full}
+    own = {one.destination for one in manifest.texts}
+    thread = max((parts for id_, parts in full.items() if id_ not in own), key=len, default=())
+    yield "", wording.check(manifest.text, manifest.incident, manifest.kind, manifest.answers, room=_room(thread))
+    for one in manifest.texts:
+        whole, room = one.destination in full, _room(full.get(one.destination, ()))
+        yield one.destination, wording.check(one.text, manifest.incident, manifest.kind, manifest.answers, whole=whole, room=room)
+
+
+def _room(parts: tuple[Part, ...]) -> int:
+    """What the first of several posts holds."""
+    return room_of(part.text for part in parts) if len(parts) > 1 else 0
+
+
+def _of_renderings(manifest: Manifest) -> Iterator[tuple[str, tuple[Finding, ...]]]:
+    """What is posted, looked at as it stands there."""
     for destination, text in _each_once(_renderings(manifest)):
         kind = Kind.CORRECTION if destination == CORRECTION else manifest.kind
-        for finding in wording.check(text, manifest.incident, kind, whole=False):
-            if (finding.rule, finding.excerpt) not in known:
-                known.add((finding.rule, finding.excerpt))
-                found.append((destination, finding))
-    return tuple(found)
+        yield destination, wording.check(text, manifest.incident, kind, whole=False)
 
 
 def _renderings(manifest: Manifest) -> Iterator[tuple[str, str]]:

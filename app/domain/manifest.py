@@ -16,7 +16,7 @@ from typing import Any
 import rfc8785
 
 from adapters.contract import Part, Receipt, Rendering, Role
-from app.domain.announcement import Answers, Kind, Override
+from app.domain.announcement import Answers, Kind, Override, OwnText
 from app.domain.incident import Facts
 
 FORMAT = "tocsin-manifest/1"
@@ -61,7 +61,8 @@ class Manifest:
     """All that two people stand behind. Times are ISO 8601 in UTC; `not_before`/`not_after` "" where open.
 
     `primaries` are the destinations that may carry the full text first, in order: one that has not posted within `fallback_after`
-    seconds, or refuses for certain, is followed by the next. `correction` is the text that waits to correct this announcement.
+    seconds, or refuses for certain, is followed by the next. `correction` is the text that waits to correct this announcement. `texts` are
+    the author's own words for single destinations, from which their renderings were made.
     """
 
     environment: str
@@ -83,6 +84,7 @@ class Manifest:
     created_at: str
     fallback_after: int = 60
     correction: str = ""
+    texts: tuple[OwnText, ...] = ()
 
     def to_bytes(self) -> bytes:
         """The canonical bytes."""
@@ -176,5 +178,6 @@ def _manifest(data: dict[str, Any]) -> Manifest:
         "destinations": tuple(_planned(entry) for entry in data["destinations"]),
         "primaries": tuple(data["primaries"]),
         "overrides": tuple(Override(**entry) for entry in data["overrides"]),
+        "texts": tuple(OwnText(**entry) for entry in data.get("texts", ())),
     }
     return Manifest(**(data | changed))

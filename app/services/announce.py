@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Role
-from app.domain.announcement import REVISABLE, AnnouncementState, Kind, Wording
+from app.domain.announcement import REVISABLE, AnnouncementState, Kind, OwnText, Wording
 from app.domain.followup import FollowUpState
 from app.domain.incident import Facts, IncidentState, slug
 from app.domain.manifest import Manifest, Planned, digest
@@ -207,6 +207,7 @@ def _manifest(
         created_at=iso(ctx.now),
         fallback_after=ctx.settings.fallback_seconds,
         correction=words.correction,
+        texts=tuple(OwnText(id_, text) for id_, text in sorted(words.texts.items())),
     )
 
 

@@ -153,6 +153,12 @@ class English:
             return None
         return cls(joined, tuple(_sentences(joined)))
 
+    @classmethod
+    def whole(cls, words: str) -> English:
+        """A piece of a text that is known to be English."""
+        prose = words.replace("’", "'")
+        return cls(prose, tuple(_sentences(prose)))
+
     def has(self, pattern: re.Pattern[str]) -> bool:
         """Whether it is somewhere in the prose."""
         return pattern.search(self.prose) is not None

@@ -9,7 +9,7 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Iterator
 
-from adapters.contract import PERMALINK_SLOT, Part
+from adapters.contract import PERMALINK_SLOT, Part, Role
 from app.domain import wording
 from app.domain.announcement import Kind
 from app.domain.manifest import Manifest
@@ -18,6 +18,8 @@ from app.domain.wording.first_part import room_of
 
 CORRECTION = "correction"
 """Where a finding is in the correction, in place of a destination."""
+
+_PRIVATE = frozenset({Role.INTERNAL, Role.PARTNER})
 
 
 @functools.lru_cache(maxsize=2)
@@ -33,14 +35,14 @@ def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
 
 
 def _of_authors_words(manifest: Manifest) -> Iterator[tuple[str, tuple[Finding, ...]]]:
-    """What the author wrote for all, then for single destinations, looked at as whole texts: each has to answer what readers ask."""
-    full = {entry.id: entry.full.parts for entry in manifest.destinations if entry.full}
-    own = {one.destination for one in manifest.texts}
+    """What the author wrote for all, and for single destinations. Readers' questions are asked of what carries the full text in public."""
+    own = {one.destination: one.text for one in manifest.texts}
+    full = {entry.id: entry.full.parts for entry in manifest.destinations if entry.full and entry.role not in _PRIVATE}
     thread = max((parts for id_, parts in full.items() if id_ not in own), key=len, default=())
     yield "", wording.check(manifest.text, manifest.incident, manifest.kind, manifest.answers, room=_room(thread))
-    for one in manifest.texts:
-        whole, room = one.destination in full, _room(full.get(one.destination, ()))
-        yield one.destination, wording.check(one.text, manifest.incident, manifest.kind, manifest.answers, whole=whole, room=room)
+    for id_, text in own.items():
+        room = _room(full.get(id_, ()))
+        yield id_, wording.check(text, manifest.incident, manifest.kind, manifest.answers, whole=id_ in full, room=room)
 
 
 def _room(parts: tuple[Part, ...]) -> int:

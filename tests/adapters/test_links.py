@@ -157,6 +157,8 @@ def test_the_incidents_name_is_no_link_in_a_title(case: Case) -> None:
     [
         ("https://app.quillbank.com/login", "app[.]quillbank[.]com/login"),
         ("kurva[.]co.uk", "kurva[.]co[.]uk"),
+        ("See app.quillbank.com/x. It is off.", "See app[.]quillbank[.]com/x. It is off."),
+        ("Off: app.quillbank.com, kurva.co.uk: wait.", "Off: app[.]quillbank[.]com, kurva[.]co[.]uk: wait."),
         ("https://quillbank[.]com/x", "quillbank[.]com/x"),
         ("[help](https://evil-quillbank.com)", "[help](evil-quillbank[.]com)"),
         ("quill\u200bbank.com", "quillbank[.]com"),

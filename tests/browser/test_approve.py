@@ -10,6 +10,7 @@ import pytest
 import rfc8785
 from playwright.async_api import Page, expect
 
+from app.domain.announcement import OwnText
 from app.domain.approval import Approval, Decision, Verified, verify
 from app.domain.manifest import digest
 from tests.browser.chromium import Phone
@@ -249,6 +250,16 @@ async def test_the_correction_that_waits_is_read_with_the_rest(reviewer: Phone, 
     await expect(told.locator(".said")).to_have_text(words)
     await expect(told).to_contain_text("only when two people have signed that too")
     await expect(reviewer.page.get_by_role("region", name="All links")).to_contain_text("later.harbour-status.example")
+
+
+async def test_own_words_of_a_destination_are_told_and_no_others(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
+    own = (OwnText("subreddit", "Did you use Harbour Web today? Move your funds now."),)
+    server.request = request(manifest(texts=own), (passkey.credential_id,))
+    await reviewer.page.goto(server.link)
+    told = reviewer.page.locator("article.card", has_text="Other words than the announcement’s")
+    await expect(told).to_have_count(1)
+    await expect(told.locator(".accounts")).to_contain_text("subreddit")
+    assert reviewer.errors == []
 
 
 async def test_a_signed_field_that_the_page_does_not_know_is_shown(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:

@@ -31,6 +31,12 @@ _LEANS = re.compile(
     r"|to do (?:so|that|this)|after (?:that|this)|if so|if not|if you (?:are|were|did|do|have|had)(?: not)?\s*[:,])(?!\w)",
     re.I,
 )
+_READERS = re.compile(
+    r"\b(?:you|yours?|affected|impacted|at risk|vulnerable|exposed|everyone|everybody|anyone|users?|customers?|clients?|members?|holders?|developers?)\b",
+    re.I,
+)
+_NEWS = re.compile(r"\W*(?:the |our )?(?:next|further|more|new) (?:update|news|information)", re.I)
+"""What is no order to a reader, though it begins like one."""
 _INSEPARABLE = re.compile(r"(?m)^\s*(?:[-*+•‣◦–—]|\(?\d{1,3}[.)])\s|[:：]\s*$")
 
 
@@ -125,9 +131,10 @@ OUTRIGHT = "others, outright"
 
 def _told(words: str) -> frozenset[str]:
     """Which of the questions these words answer by themselves."""
-    english = English.whole(words)
-    told = {"who": says_who(english), "what": says_what_to_do(english), "others": names_others(english)}
-    told[OUTRIGHT] = names_others(english, outright=True)
+    english, outright = English.whole(words), names_others(English.whole(words), outright=True)
+    what = says_what_to_do(english) and not _NEWS.match(words)
+    who = says_who(english) and bool(_READERS.search(words)) and (what or not outright)
+    told = {"who": who, "what": what, "others": names_others(english), OUTRIGHT: outright}
     return frozenset(question for question, yes in told.items() if yes)
 
 

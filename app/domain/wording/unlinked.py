@@ -49,6 +49,8 @@ def _whole(text: str, link: Link) -> tuple[int, int]:
         start -= 1
     while end < len(text) and _STICKS.match(text[end]):
         end += 1
+    while end > link.end and not text[end - 1].isalnum():  # the sentence's own punctuation
+        end -= 1
     return start, end
 
 

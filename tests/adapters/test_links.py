@@ -164,6 +164,7 @@ def test_the_incidents_name_is_no_link_in_a_title(case: Case) -> None:
         ("quill\u200bbank.com", "quillbank[.]com"),
         ("security@quillbank.com", "security@quillbank[.]com"),
         ("now.It is", "now[.]It is"),
+        ("请勿访问quillbank.com谢谢？app.quillbank.com也是", "请勿访问quillbank[.]com谢谢？app[.]quillbank[.]com也是"),
         (f"All news: {PERMALINK_SLOT}", f"All news: {PERMALINK_SLOT}"),
         ("Version 1.2.3, e.g. Node.js at 10.30 a.m.", "Version 1.2.3, e.g. Node.js at 10.30 a.m."),
     ],

@@ -149,14 +149,16 @@ def _urls(seen: Plain) -> Iterator[tuple[Link, int, int]]:
 
 
 def _names(text: str, ends: list[int]) -> Iterator[re.Match[str]]:
-    """Bare names, those too that begin with a word of another script right where another link ends."""
+    """Bare names by place, those too that begin with a word of another script right where another link ends."""
     begun = set[int]()
-    for first in (*_NAME.finditer(text), *(_GLUED_NAME.match(text, end) for end in ends)):
-        found = first
+    for begin in (0, *ends):
+        found = _GLUED_NAME.match(text, begin) if begin else _NAME.search(text)
         while found and found.start() not in begun:
             begun.add(found.start())
             yield found
-            found = _GLUED_NAME.match(text, found.end())
+            tail = found.start("tail")
+            end = found.end() if text[tail - 1].isascii() else tail  # what follows a word of another script is no path
+            found = _GLUED_NAME.match(text, end) or _NAME.search(text, end)
 
 
 def _with_whole_host(text: str, found: re.Match[str]) -> int:

@@ -1,6 +1,6 @@
 """Which words are English: those of Hunspell's American dictionary, their British forms, and words of the field.
 
-Loaded with the first text that asks, some 60 ms and 10 MB.
+Loaded with the first text that asks, some 50 ms of CPU and 10 MB.
 """
 
 from __future__ import annotations

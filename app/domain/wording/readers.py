@@ -30,12 +30,12 @@ _DO = (
     r"|reply|type|confirm|submit|open|visit|go|set|clear|take|put|get|make|clean|compare|migrate|redeploy|re-?deploy|retry|re-?try|repeat|renew|unlink|unstake"
     r"|exit|shut|power|isolate|mute|ask|tell|write|e-?mail|read|see|apply|add|search|look|find|audit|invalidate|terminate|end|expire|destroy|wipe|format"
     r"|erase|factory|import|export|claim|exchange|return|throw|ignore|quit|leave|unsubscribe|reboot|refresh|reload|try|generate|swap|sweep|sell|redeem|repay"
-    r"|choose|pick|come|bring|keep|drive|measure|rename|press|tap|click|ring|phone|hang|answer|acknowledge|reconnect|rebuild|unpublish|deposit|hand|talk|lower"
+    r"|choose|pick|come|hold|hit|bring|keep|drive|measure|rename|press|tap|click|ring|phone|hang|answer|acknowledge|reconnect|rebuild|unpublish|deposit|hand|talk|lower"
     r"|raise|drop|rollback|roll back|allow|decline|hide|share|save|note|print|mark|limit|unpair|re-?pair|re-?scan|re-?run|sanitise|sanitize|encrypt)"
 )
 _WHO = pattern(
     rf"if (?:you|your|you're|you've|any of your|anyone|someone|the|its|an?)\b{_IDLE_IF}[\w' -]+",
-    r"if (?!you\b|there\b)[\w' -]{1,60} (?:you|your)\b",
+    r"if (?!you\b|there\b)[^.!?\n]{1,60} (?:you|your)\b",
     r"whoever \w+",
     r"(?:on|in|for|with|from|at) (?:the |our )?[\w ]{2,40} only",
     r"only (?:on|in|for|if|when|with)",
@@ -69,12 +69,13 @@ _WHO = pattern(
 )
 _BEGINS = re.compile(
     r"^\W*(?:your (?!security|trust|safety|privacy|patience|understanding|help)\w+ (?:\w+ ){0,2}(?:may|might|could|can|is|are|was|were|has|have|had|will|shows?)\b"
-    r"|versions? (?:v?\d|xx)|(?!updates|news|details|steps|next|instructions|questions|facts|what|how|this|status|thanks|links|times|reminders)[a-z][\w -]{2,60}s:\s)",
+    r"|versions? (?:v?\d|xx)|(?!(?:updates|news|details|steps|next|instructions|questions|facts|what|how|this|status|thanks|links|times|reminders|here|these|we|our|the following|attackers|hackers)\b)(?![^:]*\b(?:you|your|please|it|them)\b)"
+    r"[a-z][^:.!?\n]{0,50}[a-z]{2}s\b[^:.!?\n]{0,40}:\s)",
     re.I,
 )
 """A sentence that begins with who is meant: with what is the reader's, with a version, or with people and a colon."""
 _A_QUESTION = re.compile(
-    r"^(?!\W*(?:what|why|how|when|where|who|which|need|questions?|want|any questions)\b)(?=.*\b(?:you|your|yours)\b).*\?$|^\W*(?:[A-Z]\w+ed|Did|Do|Does|Is there|Are there|Bought|Sent|Sold|Got|Have|Had|Running|Using|Use|Own|Made|Gave|Paid|Built|Lost|Found)\b.*\?$",
+    r"^(?!\W*(?:what|why|how|when|where|who|which|need|questions?|want|any questions)\b)(?=.*\b(?:you|your|yours)\b).*\?$|^\W*(?:on|in|from|with|without|still|already|not)\b[^.!?\n]{1,80}\?$|^\W*(?:[A-Z]\w+ed|Did|Do|Does|Is there|Are there|Bought|Sent|Sold|Got|Have|Had|Running|Using|Use|Own|Made|Gave|Paid|Built|Lost|Found)\b.*\?$",
     re.I,
 )
 
@@ -95,7 +96,7 @@ NOT = pattern(
 )
 _COMMAND = re.compile(
     r"^\W*(?:\d{1,2}[.)]\s*)?(?:(?:then|now|please|instead|also|just|simply|kindly|and|or|so),? |(?:first|next), )*"
-    r"(?!(?:note|accept|see|watch|trust|know|remember|understand|thank|bear|have|let|hope|wish|regret|feel|mean|find|in|on|at|over|access|work|report|support|control)\b)"
+    r"(?!(?:like|plus|except|save|note|accept|see|watch|trust|know|remember|understand|thank|bear|have|let|hope|wish|regret|feel|mean|find|in|on|at|over|access|work|report|support|control)\b)"
     r"(?P<verb>[a-z]+)(?: (?:or|and) \w+)? (?:(?:up|off|out|through|over|away|back|into|down|in|on|at|to|from|for) )?"
     r"(?:your|the|an?|it|them|this|these|those|all|any|every|each|our|us|what|both|whatever|how|whether|everything|anything|yourself|\d[\w.]*)\b",
     re.I,
@@ -109,6 +110,7 @@ _NOTHING_TO_DO = pattern(
     r"you (?:needn't|need not|do not have to|don't have to|do not need to|don't need to) (?!worry|panic|be|fear)\w+",
     r"no need to (?!worry|panic|be|fear)\w+",
     r"we(?:'ll| will| are going to) (?:roll back|roll|reverse|refund|restore|return|replace|re-?run|undo|pay back|repay|credit|reissue|compensate|cancel|resend) (?:back )?(?:all |every )?(?:of )?your \w+",
+    r"we(?:'ll| will| are going to) (?:send|give|mail) you (?:an? |the )?(?:new|right|correct\w*|replacement)\b",
     r"you (?:have|will have|will get|will receive|get) (?:an? )?(?:e-?mail|mail|letter|message)s? from us",
     r"(?:nobody|no one|(?:no|none of (?:our|the)) \w+) (?:needs?|has|have) to do anything",
     r"we (?:will|'ll|are going to|have) [\w, ]{0,120}(?:for you|on your behalf|(?:contact|e-?mail|notify|refund|reimburse|call|write to)(?:ed)? (?:you|every|all|each|affected|them))",
@@ -161,8 +163,9 @@ def acts(clause: Sentence) -> bool:
 
 def _commands(clause: Sentence) -> bool:
     """Whether it begins like a command, whatever the verb: what may be a verb, and what it is to be done to."""
-    found = _COMMAND.match(_NO_ACT.sub(lambda found: "_" * len(found[0]), clause.text))
-    return found is not None and may_be_verb(found["verb"].lower())
+    masked = _NO_ACT.sub(lambda found: "_" * len(found[0]), clause.text)
+    begun = (_COMMAND.match(piece) for piece in masked.split(", "))
+    return any(may_be_verb(found["verb"].lower()) for found in begun if found)
 
 
 @dataclass(frozen=True, slots=True)

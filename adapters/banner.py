@@ -49,6 +49,7 @@ class BannerAdapter:
         replies=False,
         key_lasts=ALWAYS,
         sends=False,
+        links_names=False,
     )
 
     def __init__(self, config: Config) -> None:

@@ -128,6 +128,7 @@ class Limits:
     at_once: int = 0  # requests that may be under way at the same time on one credential; 0: no limit
     sends: bool = True  # False: `publish` never makes a request, so a crash in the middle of it leaves nothing undecided
     permalinks: bool = True  # False: its posts have no URL, so a post that a person marks has none either
+    links_names: bool = True  # it makes a link of a bare name, be it a file's (`setup.zip`); False: of URLs and `www.` alone, or nothing
 
 
 class Secret(Protocol):

@@ -27,12 +27,14 @@ _BREAKS = tuple(
     for pattern in (
         r"\n[^\S\n]*\n\s*",  # paragraphs
         rf"\n(?={_BULLET})",  # list items, each with its continuation lines
+        r"\n(?=\S)",  # lines, each with those that are indented below it
         r"\n\s*",  # lines
         r"(?<=[.!?…])[\"'”’»)\]]*\s+(?![a-z])|(?<=[。！？])[」』）]*\s*",  # sentences
         r"\s+",  # words
     )
 )
 _WORDS = len(_BREAKS) - 1
+_ITEM = re.compile(_BULLET)
 
 
 def split(text: str, fits: Callable[[str], bool], mark: str = "") -> list[str]:
@@ -46,6 +48,30 @@ def split(text: str, fits: Callable[[str], bool], mark: str = "") -> list[str]:
     if mark and whole.startswith(mark):
         return [mark + part for part in split(whole.removeprefix(mark), lambda part: fits(mark + part))]
     return [whole] if fits(whole) else _packed(_units(whole, 0, fits), fits)
+
+
+def opening(text: str, fits: Callable[[str], bool]) -> str:
+    """As much of the beginning as fits and ends with a sentence or a whole list item; "" where not even the first of them fits.
+
+    For the part that most read alone. A line that introduces what follows is not left dangling at the end.
+    """
+    units: list[str] = []
+    for unit in _whole_units(text.strip()):
+        if not fits(_trimmed("".join([*units, unit]))):
+            break
+        units.append(unit)
+    while units and len("".join(units)) < len(text.strip()) and units[-1].rstrip().endswith((":", "：")):
+        units.pop()
+    return _trimmed("".join(units))
+
+
+def _whole_units(text: str, level: int = 0) -> Iterator[str]:
+    """Sentences and whole list items, each with the whitespace after it."""
+    if level == _WORDS or (level > 2 and _ITEM.match(text)):
+        yield text
+    else:
+        for piece in _cut(text, _BREAKS[level]):
+            yield from _whole_units(piece, level + 1)
 
 
 def mark(message: Message) -> str:

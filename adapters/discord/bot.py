@@ -82,6 +82,7 @@ class DiscordAdapter:
             pin=True,
             key_lasts=KEY_LASTS,
             paces=(Pace(f"discord:{self._account}", 50, 1.0),),
+            links_names=False,
         )
 
     def render(self, message: Message) -> Rendering:

@@ -74,10 +74,11 @@ class DiscordWebhookAdapter:
             replies=False,
             edit=True,
             paces=(Pace(f"discord:webhook:{self._account}", 5, 2.0), Pace(f"discord:channel:{self._channel}", 30, 60.0), *by_address),
+            links_names=False,
         )
 
     def render(self, message: Message) -> Rendering:
-        return wire.render(message)
+        return wire.render(message, numbered=True)
 
     def owns(self, permalink: str) -> bool:
         return wire.owned(permalink, self._web)

@@ -152,8 +152,8 @@ def literal(text: str) -> str:
     return _MARKUP.sub(lambda match: match[0] if match["keep"] else f"\\{match[0]}" if match["mark"] else f"{match[0]}\\", text)
 
 
-def render(message: Message) -> Rendering:
-    """Cut at 2000 as counted after escaping. Raises `Unsupported`."""
+def render(message: Message, *, numbered: bool = False) -> Rendering:
+    """Cut at 2000 as counted after escaping. `numbered` where parts cannot follow each other as replies. Raises `Unsupported`."""
     if re.search(r"[\ud800-\udfff]", message.text):
         raise Unsupported("The text holds half a character (a lone surrogate), which cannot be sent: take it out.")
     text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", re.sub(r"\r\n?", "\n", message.text))
@@ -164,9 +164,17 @@ def render(message: Message) -> Rendering:
         return utf16_length(literal(part).replace(PERMALINK_SLOT, room)) <= MAX_LENGTH
 
     parts = split(text, fits, mark(message)) if within else []
+    if numbered and len(parts) > 1:
+        parts = split(text, lambda part: fits(part + _number(MAX_PARTS, MAX_PARTS)), mark(message))
+        parts = [part + _number(at, len(parts)) for at, part in enumerate(parts, 1)]
     if not 1 <= len(parts) <= MAX_PARTS:
         raise Unsupported(f"Discord is sent 1 to {MAX_PARTS} messages of {MAX_LENGTH} characters: write or shorten the text.")
     return Rendering(tuple(Part(literal(part)) for part in parts))
+
+
+def _number(at: int, count: int) -> str:
+    """Which part of how many, on a line of its own."""
+    return f"\n\n({at} of {count})"
 
 
 def web_of(base_url: str, guild: str, channel: str) -> str:

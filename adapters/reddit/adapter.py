@@ -98,6 +98,7 @@ class RedditAdapter:
             pin=self._sticky,
             paces=(Pace(f"reddit:{self.config.fields.get('client_id', '')}", 30, 60.0),),
             at_once=AT_ONCE,
+            links_names=False,
         )
 
     def render(self, message: Message) -> Rendering:

@@ -36,7 +36,7 @@ from adapters.contract import (
     WrongAccount,
 )
 from adapters.http import dig
-from adapters.text import mark, neutralise_mentions, quoted, split
+from adapters.text import mark, neutralise_mentions, opening, quoted, split
 from adapters.x.text import embedded_text, same_text, sayable, told_text, told_time, weight
 from adapters.x.wire import MADE_NO_SENSE, ReplyRefused, Wire, rest
 
@@ -208,7 +208,8 @@ class XAdapter:
 
 def _thread(text: str, fits: Callable[[str], bool], fits_later: Callable[[str], bool], begins: str) -> list[str]:
     """As much as it holds in the first part, which most read alone; later parts keep room for the link that may have to be added."""
-    first = split(text, fits, begins)[0]
+    first = begins + opening(text.removeprefix(begins), lambda part: fits(begins + part))
+    first = first if first != begins else split(text, fits, begins)[0]
     return [first, *split(begins + text[len(first) :].strip(), fits_later, begins)]
 
 

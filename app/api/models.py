@@ -142,7 +142,9 @@ class WordingIn(Strict):
     destinations: list[Line] | None = Field(
         None, description="Ids of those to use; all, where it is left out", min_length=1, max_length=20_000
     )
-    texts: dict[str, Text] = Field(default_factory=dict, description="An own text for a destination, by its id")
+    texts: dict[str, Text] = Field(
+        default_factory=dict, description="Own words for a destination, by its id; for one that is only ever a pointer, its line"
+    )
     overrides: list[OverrideIn] = Field(default_factory=list, max_length=100)
     clear_banner: bool = Field(False, description="true: once this is out, the banner is empty")
     correction: Text | None = Field(None, description="A correction written in advance; it needs only approvals to go")

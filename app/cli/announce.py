@@ -6,7 +6,7 @@ What is signed is the manifest that the server made; with --yes, where nobody lo
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -107,8 +107,9 @@ def revise(announcement: str, **given: Any) -> None:
     """Replace the words of an announcement that is not approved yet; every signature of before is void.
 
     The server takes a whole wording each time. What you do not give is taken from the current revision and named: the
-    text, the three answers, the translations, the correction, the author, the destinations. Overrides and own texts of
-    destinations are never carried over: give them again. An empty answer (--affected "") or correction takes it out.
+    text, the three answers, the translations, the correction, the author, the destinations and their own texts (one
+    --text-for replaces them all). Overrides are never carried over: give them again. An empty answer (--affected "") or
+    correction takes it out.
     """
     words, client = wording(given), Client()
     if not words and not given["template"]:
@@ -122,6 +123,8 @@ def revise(announcement: str, **given: Any) -> None:
     if lost := _excluded(client).intersection(kept.get("destinations", ())):
         say(f"Left out, as excluded: {', '.join(map(one_line, sorted(lost)))}.")
         kept["destinations"] = [id_ for id_ in kept["destinations"] if id_ not in lost]
+    there = kept.get("destinations") or words.get("destinations", ())
+    kept = {name: value for name, value in kept.items() if name != "texts"} | _own_texts(kept.get("texts", {}), there)
     if kept:
         say(f"Kept of revision {now.revision}: {', '.join(name.replace('_', ' ') for name in kept)}.")
     _hand_in(given, route("announcements", announcement, "revisions"), filled(kept | words), client)
@@ -150,6 +153,12 @@ def _joined(facts: Mapping[str, Any], incident: Mapping[str, Any]) -> dict[str, 
     }
 
 
+def _own_texts(texts: Mapping[str, str], there: Collection[str]) -> dict[str, Any]:
+    """The field of own texts, as far as their destinations are still among those named."""
+    left = {id_: text for id_, text in texts.items() if id_ in there}
+    return {"texts": left} if left else {}
+
+
 def _excluded(client: Client) -> set[str]:
     """The destinations that may not be named."""
     items = client.get(route("destinations"))["items"]
@@ -174,6 +183,7 @@ def _current(manifest: Manifest) -> dict[str, Any]:
     }
     told["sealed_until"] = manifest.not_after if manifest.seal else ""
     told["destinations"] = list(dict.fromkeys(planned.id for planned in manifest.destinations))
+    told["texts"] = {own.destination: own.text for own in manifest.texts}
     told["clear_banner"] = not (manifest.seal.banner_seconds if manifest.seal else manifest.banner_until)
     return _filled_in(told)
 

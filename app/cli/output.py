@@ -16,6 +16,9 @@ from typing import Any
 
 import click
 
+QUOTED = 160
+"""Characters of a finding's words that are shown; where a whole text is meant, its beginning tells."""
+
 _GOOD = ("sent", "posted", "seen", "approved", "ok", "resolved")
 _BAD = ("incomplete", "failed", "unknown", "missing", "altered", "overdue", "returned", "expired")
 _WAITING = ("by_hand", "awaiting_approval", "due", "open", "draft")
@@ -62,8 +65,13 @@ def coloured(state: str) -> str:
 def finding(found: Mapping[str, Any]) -> str:
     """A finding of the wording checks on one line."""
     where = f" on {found['destination']}" if found.get("destination") else ""
-    words = f"  «{found['excerpt']}»" if found["excerpt"] else ""
+    words = f"  «{shortened(found['excerpt'])}»" if found["excerpt"] else ""
     return one_line(f"{found['severity']} {found['rule']}{where}: {found['message']}{words}")
+
+
+def shortened(words: str) -> str:
+    """Its beginning, where it is a whole text."""
+    return words if len(words) <= QUOTED else f"{words[:QUOTED]}…"
 
 
 def when(moment: str | None) -> str:

@@ -21,6 +21,8 @@ from app.domain.approval import Approval, ApprovalRefused, Decision, SshSignatur
 from app.domain.manifest import Manifest, ManifestError, Planned, digest
 from app.signing import Signer, SigningRefused, agent, keys
 
+OWN_TEXT = "OTHER WORDS than the announcement's, written for it alone"
+
 
 def signer(key: str) -> Signer:
     """The private key in a file, or in the agent where `key` is "agent" or a fingerprint there. Raises `click.ClickException`."""
@@ -205,6 +207,7 @@ def _show_planned(alike: list[Planned], manifest: Manifest) -> None:
         about += [f"in {planned.language}"] if planned.language else []
         about += [f"reply to {planned.reply_to.permalink or planned.reply_to.remote_id}"] if planned.reply_to else []
         about += [_unsure(planned)] if planned.on_unknown != "ask" else []
+        about += [OWN_TEXT] if any(own.destination == planned.id for own in manifest.texts) else []
         say(one_line(f"── {planned.id} ({', '.join(about)})"), fg="cyan")
     first = alike[0]
     _show_rendering(first.rendering)

@@ -32,7 +32,13 @@ _OPTIONS = (
     click.option("--if-affected", help="What they do now, in one sentence."),
     click.option("--if-not-affected", help="What the others do, or need not do."),
     click.option("--destination", "destinations", metavar="ID", multiple=True, help="Only there (repeat it); everywhere unless given."),
-    click.option("--text-for", "texts", metavar="ID=TEXT", multiple=True, help="An own text for one destination (repeat it)."),
+    click.option(
+        "--text-for",
+        "texts",
+        metavar="ID=TEXT",
+        multiple=True,
+        help="Own words for one destination, for a mere pointer its line (repeat it). ID=@FILE reads them from a file.",
+    ),
     click.option("--override", "overrides", metavar="RULE=REASON", multiple=True, help="Send in spite of a finding; signed with the rest."),
     click.option("--author", metavar="PERSON", help="Who of the roster wrote it; unless given, who signs with --key."),
     click.option(
@@ -72,7 +78,8 @@ def wording(given: Mapping[str, Any]) -> dict[str, Any]:
     if given["destinations"]:
         body["destinations"] = list(given["destinations"])
     if given["texts"]:
-        body["texts"] = dict(pair(entry, "--text-for", "ID=TEXT") for entry in given["texts"])
+        pairs = [pair(entry, "--text-for", "ID=TEXT") for entry in given["texts"]]
+        body["texts"] = {id_: read(text[1:], f"the text for {id_}") if text.startswith("@") else text for id_, text in pairs}
     if given["overrides"]:
         pairs = [pair(entry, "--override", "RULE=REASON") for entry in given["overrides"]]
         body["overrides"] = [{"rule": rule, "reason": reason} for rule, reason in pairs]

@@ -76,6 +76,14 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnText:
+    """The author's own words for one destination: in place of the canonical text, or of the line of one that is only ever a pointer."""
+
+    destination: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """What an author hands in for one revision. `destinations` names those to use; empty means all."""
 
@@ -85,7 +93,7 @@ class Wording:
     destinations: tuple[str, ...] = ()
     overrides: tuple[Override, ...] = ()
     clear_banner: bool = False  # once this is out, the banner is empty
-    texts: Mapping[str, str] = field(default_factory=dict)  # an own text for a destination, in place of the canonical one
+    texts: Mapping[str, str] = field(default_factory=dict)  # own words by destination, see `OwnText`
     correction: str = ""  # written in advance, should this turn out to be wrong
     language: str = ""  # of the text, where it is told
     translations: tuple[Translation, ...] = ()  # for the destinations that speak another one

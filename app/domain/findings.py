@@ -9,39 +9,94 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Iterator
 
-from adapters.contract import PERMALINK_SLOT
-from app.domain import rendering, wording
-from app.domain.announcement import Kind, corrections
+from adapters.contract import PERMALINK_SLOT, Part, Role
+from app.domain import wording
+from app.domain.announcement import Kind, Translation, corrections
 from app.domain.manifest import Manifest
+from app.domain.phrases import fitting
 from app.domain.wording import Finding
+from app.domain.wording.first_part import room_of
 
 CORRECTION = "correction"
 """Where a finding is in the correction, in place of a destination."""
 
+_PRIVATE = frozenset({Role.INTERNAL, Role.PARTNER})
+
 
 @functools.lru_cache(maxsize=1)
 def of_manifest(manifest: Manifest) -> tuple[tuple[str, Finding], ...]:
-    """Findings on the canonical text (destination ""), and those that only a rendering has, or only the correction (`CORRECTION`)."""
-    facts = dataclasses.replace(wording.Known.of(manifest.incident), sealed=manifest.seal is not None)
-    canonical = wording.check(manifest.text, facts, manifest.kind, manifest.answers)
-    known = {(finding.rule, finding.excerpt) for finding in canonical}
-    found = [("", finding) for finding in canonical]
-    for translation in manifest.translations:  # what it lacks itself; its other words are read on the renderings
-        for finding in wording.check(translation.text, facts, manifest.kind, translation.answers):
-            if (finding.rule, finding.excerpt) not in known:
-                known.add((finding.rule, finding.excerpt))
-                found.append((f"text in {translation.language}", finding))
+    """Findings on the canonical text (destination ""), then those that only a translation has, an own text, a rendering, or a correction
+    (`CORRECTION`); last, where an own text or a translation says something else than the text beside it.
+    """
+    known: set[tuple[str, str]] = set()
+    found: list[tuple[str, Finding]] = []
+    for destination, findings in (*_of_authors_words(manifest), *_of_renderings(manifest)):
+        new = [finding for finding in findings if (finding.rule, finding.excerpt or finding.message) not in known]
+        known.update((finding.rule, finding.excerpt or finding.message) for finding in new)
+        found += [(destination, finding) for finding in new]
+    found += [(destination, finding) for destination, findings in _compared(manifest) for finding in findings]
+    return tuple(found)
+
+
+def _of_authors_words(manifest: Manifest) -> Iterator[tuple[str, tuple[Finding, ...]]]:
+    """What the author wrote for all, a language, a destination. Readers' questions are asked of what carries the full text in public."""
+    facts, own = _facts(manifest), {one.destination for one in manifest.texts}
+    full = {entry.id: entry for entry in manifest.destinations if entry.full and entry.role not in _PRIVATE}
+    threads = [(entry.language, entry.full.parts) for entry in full.values() if entry.full and entry.id not in own]
+    for said in (_written(manifest), *manifest.translations):
+        room = _room(max((parts for language, parts in threads if language == said.language), key=len, default=()))
+        yield _place(said, manifest), wording.check(said.text, facts, manifest.kind, said.answers, room=room)
+    for one in manifest.texts:
+        entry = full.get(one.destination)
+        room = _room(entry.full.parts) if entry and entry.full else 0
+        answers = _beside(manifest, one.destination).answers
+        yield one.destination, wording.check(one.text, facts, manifest.kind, answers, whole=entry is not None, room=room)
+
+
+def _facts(manifest: Manifest) -> wording.Known:
+    return dataclasses.replace(wording.Known.of(manifest.incident), sealed=manifest.seal is not None)
+
+
+def _written(manifest: Manifest) -> Translation:
+    """The text as it was written, beside its translations."""
+    return Translation(manifest.language, manifest.text, manifest.answers)
+
+
+def _place(said: Translation, manifest: Manifest) -> str:
+    return f"text in {said.language}" if said in manifest.translations else ""
+
+
+def _beside(manifest: Manifest, destination: str) -> Translation:
+    """The text that a destination with an own one would have had, were there none."""
+    spoken = next((entry.language for entry in manifest.destinations if entry.id == destination), "")
+    texts = {said.language: said for said in (*manifest.translations, _written(manifest))}
+    return texts.get(fitting(spoken, list(texts)) if spoken else "", _written(manifest))
+
+
+def _room(parts: tuple[Part, ...]) -> int:
+    """What the first of several posts holds."""
+    return room_of(part.text for part in parts) if len(parts) > 1 else 0
+
+
+def _of_renderings(manifest: Manifest) -> Iterator[tuple[str, tuple[Finding, ...]]]:
+    """What is posted, looked at as it stands there; words of the author that stand in it were looked at with theirs."""
+    read = [manifest.text, *(one.text for one in manifest.translations), *(one.text for one in manifest.texts)]
     for destination, text in _each_once(_renderings(manifest)):
-        if destination != CORRECTION and _stands_in(text, manifest.text):
+        if destination != CORRECTION and any(_stands_in(text, one) for one in read):
             continue
         kind = Kind.CORRECTION if destination == CORRECTION else manifest.kind
-        for finding in wording.check(text, facts, kind, whole=False):
-            if (finding.rule, finding.excerpt) not in known:
-                known.add((finding.rule, finding.excerpt))
-                found.append((destination, finding))
-    for destination, text in _each_once(_whole(manifest)):
-        found += [(destination, finding) for finding in wording.compared(text, manifest.text, manifest.incident, manifest.kind)]
-    return tuple(found)
+        yield destination, wording.check(text, _facts(manifest), kind, whole=False)
+
+
+def _compared(manifest: Manifest) -> Iterator[tuple[str, tuple[Finding, ...]]]:
+    """Where a translation says something else than the text, or an own text than the one beside it; a line may leave out what it likes."""
+    for said in manifest.translations:
+        yield _place(said, manifest), wording.compared(said.text, manifest.text, manifest.incident, manifest.kind)
+    full = {entry.id for entry in manifest.destinations if entry.full}
+    for destination, text in _each_once((one.destination, one.text) for one in manifest.texts):
+        other = _beside(manifest, destination).text
+        found = wording.compared(text, other, manifest.incident, manifest.kind)
+        yield destination, tuple(finding for finding in found if destination in full or finding.excerpt)
 
 
 def _renderings(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -54,24 +109,15 @@ def _renderings(manifest: Manifest) -> Iterator[tuple[str, str]]:
                 yield entry.id, _bare(text)
 
 
-def _whole(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """What each destination says where it carries the full text, its parts in one; not where only the one line had room."""
-    short = _bare(rendering.one_line(manifest.kind, manifest.incident, manifest.answers))
-    for entry in manifest.destinations:
-        text = _bare("\n".join(part.text for part in entry.full.parts)) if entry.full else ""
-        if text and not text.endswith(short):
-            yield entry.id, text
-
-
 def _bare(text: str) -> str:
     return text.replace(PERMALINK_SLOT, "").replace("\\", "")
 
 
-def _stands_in(text: str, canonical: str) -> bool:
-    """Whether these very words stand in the canonical text: then they were looked at with it."""
-    start = canonical.find(text)
+def _stands_in(text: str, read: str) -> bool:
+    """Whether these very words stand in a text of the author: then they were looked at with it."""
+    start = read.find(text)
     end = start + len(text)
-    return start >= 0 and not canonical[max(0, start - 1) : start].strip() and not canonical[end : end + 1].strip()
+    return start >= 0 and not read[max(0, start - 1) : start].strip() and not read[end : end + 1].strip()
 
 
 def _each_once(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

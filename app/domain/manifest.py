@@ -17,12 +17,12 @@ from typing import Any
 import rfc8785
 
 from adapters.contract import Part, Receipt, Rendering, Role
-from app.domain.announcement import Answers, Kind, Override, Translation
+from app.domain.announcement import Answers, Kind, Override, OwnText, Translation
 from app.domain.incident import Facts
 
 FORMAT = "tocsin-manifest/1"
-_WHERE_USED = frozenset({"language", "translations", "seal"})
-"""Fields that stand in the bytes only where they say something: one in one language, not sealed, has the bytes that it always had."""
+_WHERE_USED = frozenset({"language", "translations", "texts", "seal"})
+"""Fields that stand in the bytes only where they say something: one text in one language, not sealed, has the bytes that it always had."""
 
 
 class ManifestError(ValueError):
@@ -81,8 +81,9 @@ class Manifest:
 
     `primaries` are the destinations that may carry the full text first, in order: one that has not posted within `fallback_after`
     seconds, or refuses for certain, is followed by the next. `correction` is the text that waits to correct this announcement.
-    `translations` are the texts from which destinations of other languages were rendered. With a `seal`, `not_after` is the date until
-    which it can be unsealed.
+    `translations` are the texts from which destinations of other languages were rendered, `texts` the author's own words for single
+    destinations, from which theirs were. With a `seal`, `not_after` is the date until which it
+    can be unsealed.
     """
 
     environment: str
@@ -106,6 +107,7 @@ class Manifest:
     correction: str = ""
     language: str = ""
     translations: tuple[Translation, ...] = ()
+    texts: tuple[OwnText, ...] = ()
     seal: Seal | None = None
 
     def to_bytes(self) -> bytes:
@@ -234,6 +236,7 @@ def _manifest(data: dict[str, Any]) -> Manifest:
         "primaries": tuple(data["primaries"]),
         "overrides": tuple(Override(**entry) for entry in data["overrides"]),
         "translations": tuple(_translation(entry) for entry in data.get("translations", ())),
+        "texts": tuple(OwnText(**entry) for entry in data.get("texts", ())),
         "seal": _seal(data["seal"], data["not_after"]) if data.get("seal") else None,
     }
     return Manifest(**(data | changed))

@@ -1,5 +1,7 @@
 """From one canonical text to what each role says; the platform's own form is then the adapter's `render`.
 
+What must not be clickable is broken here (`app.domain.wording.unlinked`), in text and title, so that every adapter gets it broken.
+
 A pointer says, in one line, who is affected and what to do; where the full text and all further updates are; and that this
 destination is not monitored for now. It holds one slot, filled with the permalink after the primary has posted.
 """
@@ -9,9 +11,11 @@ from __future__ import annotations
 import re
 
 from adapters.contract import DRILL_MARK, PERMALINK_SLOT, Message, Role
-from app.domain.announcement import Answers, Kind
+from app.domain.announcement import Answers, Kind, Override
 from app.domain.incident import Facts
 from app.domain.phrases import phrases
+from app.domain.wording.rule import Known
+from app.domain.wording.unlinked import unlinked
 
 
 def title(kind: Kind, facts: Facts, language: str = "") -> str:
@@ -41,9 +45,23 @@ def pointer_text(kind: Kind, facts: Facts, answers: Answers, monitored: bool = F
 
 
 def message(
-    role: Role, kind: Kind, facts: Facts, answers: Answers, text: str, *, drill: bool, monitored: bool = False, language: str = ""
+    role: Role,
+    kind: Kind,
+    facts: Facts,
+    answers: Answers,
+    text: str,
+    *,
+    drill: bool,
+    monitored: bool = False,
+    language: str = "",
+    overrides: tuple[Override, ...] = (),
+    names: bool = True,
 ) -> Message:
-    """What a destination of that role is to say. In a drill every text begins with its mark (Hawaii, 2018)."""
+    """What a destination of that role is to say. In a drill every text begins with its mark (Hawaii, 2018).
+
+    Links that an override names stay; `names` says whether the platform makes links of bare names (`Limits.links_names`).
+    """
     body = pointer_text(kind, facts, answers, monitored, language) if role is Role.POINTER else text
-    mark = DRILL_MARK if drill else ""
-    return Message(text=mark + body, title=mark + title(kind, facts, language), drill=drill)
+    mark, known = DRILL_MARK if drill else "", Known.of(facts)
+    said, called = (unlinked(words, known, kind, overrides, names=names) for words in (body, title(kind, facts, language)))
+    return Message(text=mark + said, title=mark + called, drill=drill)

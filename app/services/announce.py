@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Role
-from app.domain.announcement import REVISABLE, AnnouncementState, Kind, Wording, corrections
+from app.domain.announcement import REVISABLE, AnnouncementState, Kind, OwnText, Wording, corrections
 from app.domain.followup import FollowUpState
 from app.domain.incident import Facts, IncidentState, slug
 from app.domain.manifest import Manifest, ManifestError, Planned, digest
@@ -223,6 +223,7 @@ def _manifest(
         correction=words.correction,
         language=words.language,
         translations=words.translations,
+        texts=tuple(OwnText(id_, text) for id_, text in sorted(words.texts.items())),
     )
 
 

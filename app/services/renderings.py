@@ -1,6 +1,7 @@
 """From a wording to the planned posts: which destinations, what each will say, and which earlier posts they reply to.
 
-Renderings are made here once, at submission; afterwards only the bytes of the manifest count.
+Renderings are made here once, at submission; afterwards only the bytes of the manifest count. An own text that the author gave for
+a destination is rendered, broken and measured like the canonical one; the manifest names it (`texts`), so whoever signs knows.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from app.domain.phrases import fitting
 from app.services.context import Context, Destination, Refused
 from app.store import announcements as store
 from app.store import deliveries, holds
+
+MAX_LINE = 800
+"""Characters of a pointer's own line: as many as two answers may have."""
 
 _ALONE = {Kind.INITIAL, Kind.REPORT_ANSWER, Kind.HELP}
 """Kinds that begin a thread of their own."""
@@ -45,12 +49,7 @@ async def choose(ctx: Context, tx: AsyncConnection, incident: str, announcement:
     if not chosen:
         raise Refused(422, "There is no destination left.", "Every one that was asked for is excluded.")
     chosen = _with_a_primary(chosen)
-    own = {d.id for d in chosen if d.role is not Role.POINTER}
-    if idle := [name for name in words.texts if name not in own]:
-        errors = tuple(
-            {"field": f"texts.{name}", "message": "It is not among those that get a text: a pointer, or left out."} for name in idle
-        )
-        raise Refused(422, "A text that nobody would get.", f"Texts of their own have: {', '.join(sorted(own))}.", errors)
+    _own_texts(words.texts, chosen)
     return chosen
 
 
@@ -77,12 +76,15 @@ class _Spoken(NamedTuple):
 
 
 def _spoken(destination: Destination, words: Wording) -> _Spoken:
-    """Its own text, the translation into its language, or the text as it was written."""
+    """Its own text, the translation into its language, or the text as it was written.
+
+    Of one that is only ever a pointer, an own text is the line; all else of it stays.
+    """
     offered = {t.language: t for t in words.translations}
     fits = fitting(destination.language, [words.language, *offered]) if destination.language else ""
     text, answers = (offered[fits].text, offered[fits].answers) if fits in offered else (words.text, words.answers)
-    if destination.id in words.texts:
-        return _Spoken(words.texts[destination.id], answers, destination.language or words.language)
+    if own := words.texts.get(destination.id, ""):
+        return _Spoken(own, Answers(own) if only_points(destination) else answers, destination.language or words.language)
     return _Spoken(text, answers, fits if fits in offered else words.language)
 
 
@@ -96,6 +98,23 @@ def _with_a_primary(chosen: Sequence[Destination]) -> list[Destination]:
     leads = fallbacks[0]
     primary = replace(leads, config=replace(leads.config, role=Role.PRIMARY), fallback=0)
     return [primary if d is leads else d for d in chosen]
+
+
+def _own_texts(texts: Mapping[str, str], chosen: Sequence[Destination]) -> None:
+    """Raises `Refused` for an own text that nobody would get, or that is no line where it has to be one."""
+    lines = {d.id for d in chosen if only_points(d)}
+    wrong = dict.fromkeys(texts.keys() - {d.id for d in chosen}, "It is not among the destinations of this announcement.")
+    wrong |= {
+        name: f"It is a pointer's line: {MAX_LINE} characters at most." for name in lines & texts.keys() if len(texts[name]) > MAX_LINE
+    }
+    if wrong:
+        errors = tuple({"field": f"texts.{name}", "message": why} for name, why in sorted(wrong.items()))
+        raise Refused(422, "An own text that cannot be used.", f"The destinations are: {', '.join(d.id for d in chosen)}.", errors)
+
+
+def only_points(destination: Destination) -> bool:
+    """Whether it is only ever a pointer: it never carries the full text."""
+    return destination.role is Role.POINTER and not destination.fallback
 
 
 def in_order(chosen: Sequence[Destination]) -> list[Destination]:
@@ -189,13 +208,13 @@ def _planned(
 
     def render(as_role: Role) -> Rendering:
         try:
-            return destination.adapter.render(_said(ctx, as_role, kind, facts, spoken, destination.language))
+            return destination.adapter.render(_said(ctx, destination, as_role, kind, facts, words, spoken))
         except Unsupported:
             if as_role is Role.POINTER or role is not Role.BANNER:
                 raise
             # A banner that cannot hold the whole text still tells who is affected; it links the post besides.
             short = spoken._replace(text=rendering.one_line(kind, facts, spoken.answers, destination.language))
-            return destination.adapter.render(_said(ctx, as_role, kind, facts, short, destination.language))
+            return destination.adapter.render(_said(ctx, destination, as_role, kind, facts, words, short))
 
     return Planned(
         id=destination.id,
@@ -211,24 +230,35 @@ def _planned(
     )
 
 
-def _said(ctx: Context, role: Role, kind: Kind, facts: Facts, spoken: _Spoken, language: str) -> Message:
-    how = {"drill": ctx.settings.drill, "monitored": ctx.settings.monitored}
-    return rendering.message(role, kind, facts, spoken.answers, spoken.text, language=language or spoken.language, **how)
-
-
-def _thread_link(ctx: Context, primary: Destination, kind: Kind, facts: Facts, words: Wording, original: Receipt) -> Planned:
-    """The reply in the primary's original thread that links a new post (a summary's)."""
-    spoken, language = _spoken(primary, words), primary.language
-    said = rendering.message(
-        Role.POINTER,
+def _said(
+    ctx: Context,
+    destination: Destination,
+    role: Role,
+    kind: Kind,
+    facts: Facts,
+    words: Wording,
+    spoken: _Spoken,
+    *,
+    monitored: bool | None = None,
+) -> Message:
+    return rendering.message(
+        role,
         kind,
         facts,
         spoken.answers,
         spoken.text,
         drill=ctx.settings.drill,
-        monitored=True,
-        language=language or spoken.language,
+        monitored=ctx.settings.monitored if monitored is None else monitored,
+        language=destination.language or spoken.language,
+        overrides=words.overrides,
+        names=destination.adapter.limits.links_names,
     )
+
+
+def _thread_link(ctx: Context, primary: Destination, kind: Kind, facts: Facts, words: Wording, original: Receipt) -> Planned:
+    """The reply in the primary's original thread that links a new post (a summary's)."""
+    spoken = _spoken(primary, words)
+    said = _said(ctx, primary, Role.POINTER, kind, facts, words, spoken, monitored=True)
     return Planned(
         id=primary.id,
         platform=primary.config.platform,

@@ -58,7 +58,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             },
             "correction": manifest.correction or None,
             "seal": _seal(found) if manifest.seal else None,
-            "renderings": [_rendering(planned) for planned in manifest.destinations],
+            "renderings": [_rendering(planned, manifest) for planned in manifest.destinations],
             "findings": findings.as_json(manifest),
             "approvals": approvals(found),
             "missing": {
@@ -116,8 +116,9 @@ def approvals(found: Judged) -> list[dict[str, Any]]:
     return [{"person": v.person.id, "decision": v.decision.value, "key": v.key_kind, "at": iso(at)} for v, at in shown]
 
 
-def _rendering(planned: Planned) -> dict[str, Any]:
+def _rendering(planned: Planned, manifest: Manifest) -> dict[str, Any]:
     shown: dict[str, Any] = {"destination": planned.id, "platform": planned.platform, "role": planned.role.value}
+    shown["own_text"] = any(own.destination == planned.id for own in manifest.texts)
     other = {Role.PRIMARY: Role.POINTER, Role.POINTER: Role.PRIMARY}.get(planned.role)
     both = other is not None and planned.full is not None and planned.pointer is not None
     otherwise = {"role": other.value, "parts": _parts(planned.said_as(other))} if other and both else None

@@ -140,13 +140,13 @@ def test_docs_have_a_row_that_says_what_the_adapter_declares(case: Case) -> None
     rows = [line for line in (docs / "adapters.md").read_text().splitlines() if line.startswith(f"| [{case.platform}](")]
     assert len(rows) == 1, "one row an adapter"
     limits = load(case.platform)(case.config(case.home)).limits
-    cells = [cell.strip() for cell in rows[0].strip("|").split("|")[1:11]]
-    settled, key, public, readable, replies, link, paces, at_once, longest, parts = cells
+    cells = [cell.strip() for cell in rows[0].strip("|").split("|")[1:12]]
+    settled, key, public, readable, replies, link, paces, at_once, longest, parts, names = cells
     assert settled == limits.reconcile.value
     lasts = {0: "none", banner.ALWAYS: "always"}.get(limits.key_lasts, f"{limits.key_lasts:g} s")
     assert key == lasts + ("" if limits.sends else "; nothing is sent")
-    assert [cell.partition(",")[0] for cell in (public, readable, replies, link)] == [
-        "yes" if can else "no" for can in (limits.public, limits.readable, limits.replies, limits.permalinks)
+    assert [cell.partition(",")[0] for cell in (public, readable, replies, link, names)] == [
+        "yes" if can else "no" for can in (limits.public, limits.readable, limits.replies, limits.permalinks, limits.links_names)
     ]
     told = [f"{pace.posts:,} in {pace.seconds:,.0f} s" for pace in limits.paces] or ["none"]
     assert re.findall(r"[\d,]+ in [\d,]+ s|none", paces) == told
@@ -211,9 +211,9 @@ def test_paces_are_buckets_that_hold_no_secret(case: Case) -> None:
 def fits(case: Case, adapter: Adapter, rendering: Rendering) -> None:
     limits = adapter.limits
     assert 1 <= len(rendering.parts) <= limits.max_parts
-    for part in (part.filled(PERMALINK) for part in rendering.parts):
+    for part in (replace(part.filled(PERMALINK), standalone=part.filled(case.official).standalone) for part in rendering.parts):
         assert 0 < case.length(part.text) <= limits.max_length
-        assert case.length(part.standalone) <= limits.max_length
+        assert case.length(part.standalone) <= limits.max_length, "its slot is for part one's permalink, which is our own"
         assert (0 < len(part.title) <= case.max_title) if case.max_title else not part.title
         (part.text + part.title + part.standalone).encode()  # no lone surrogate
 

@@ -11,7 +11,7 @@ import pytest
 import rfc8785
 from playwright.async_api import Page, expect
 
-from app.domain.announcement import Answers, Translation
+from app.domain.announcement import Answers, OwnText, Translation
 from app.domain.approval import Approval, Decision, Verified, verify
 from app.domain.changes import changes
 from app.domain.manifest import digest
@@ -292,6 +292,16 @@ async def test_every_language_is_read_and_named_and_arabic_from_the_right(
     await expect(reviewer.page.locator("dt", has_text="In Arabic: What they do now")).to_be_visible()
     await expect(reviewer.page.locator("dd[lang=ar]", has_text="انقلوا أموالكم الآن.")).to_have_count(2)
     assert await reviewer.page.get_by_text("unknown to this page").count() == 0
+    assert reviewer.errors == []
+
+
+async def test_own_words_of_a_destination_are_told_and_no_others(reviewer: Phone, server: FakeServer, passkey: SoftPasskey) -> None:
+    own = (OwnText("subreddit", "Did you use Harbour Web today? Move your funds now."),)
+    server.request = request(manifest(texts=own), (passkey.credential_id,))
+    await reviewer.page.goto(server.link)
+    told = reviewer.page.locator("article.card", has_text="Other words than the announcement’s")
+    await expect(told).to_have_count(1)
+    await expect(told.locator(".accounts")).to_contain_text("subreddit")
     assert reviewer.errors == []
 
 

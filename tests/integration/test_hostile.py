@@ -394,7 +394,7 @@ def test_nobody_writes_a_slot(desk: Desk, changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"texts": {"telegram": "Its own."}},
+        {"texts": {"nowhere": "Its own."}},
         {"texts": {"x": "Its own."}, "destinations": ["team"]},
         {"destinations": []},
         {"overrides": [{"rule": "no-such", "reason": "r"}]},

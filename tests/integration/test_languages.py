@@ -151,17 +151,42 @@ def test_a_translation_is_checked_like_the_text(desk: Desk) -> None:
     assert "hidden-characters" in hidden["missing"]["overrides"]
 
 
+def test_an_own_text_is_compared_with_the_text_that_it_stands_for(desk: Desk) -> None:
+    arabic = f"{ARABIC} 10:45 UTC."
+    accepted = desk.announce(
+        language="en",
+        text=f"{ENGLISH} The next update is here at 10:30 UTC.",
+        translations={"ar": {"text": arabic}},
+        texts={"team": f"{arabic} {ARABIC}", "x": f"{ENGLISH} Look here again at 10:45 UTC."},
+        destinations=["x", "discord", "team"],
+    )
+    assert said(accepted)["team"] == said(accepted)["team"] | {"text": f"[DRILL] {arabic} {ARABIC}", "language": "ar"}
+    otherwise = [(f["destination"], f["excerpt"]) for f in accepted["findings"] if f["rule"] == "says-otherwise" and f["excerpt"]]
+    assert otherwise == [("text in ar", "10:45"), ("x", "10:45")], "the team's says what the Arabic text says"
+    told = [(f["rule"], f["excerpt"] or f["message"]) for f in accepted["findings"] if f["rule"] != "says-otherwise"]
+    assert len(told) == len(set(told)), "what stands in several texts is told once"
+
+
 def test_the_command_line_takes_translations_and_keeps_them_on_revising(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "de.toml").write_text(f'text = "{GERMAN}"\naffected = "Wer heute Example Web benutzt hat."\n', encoding="utf-8")
     (tmp_path / "he.txt").write_text(HEBREW, encoding="utf-8")
-    given = ("--language", "en", "--translation", f"de={tmp_path / 'de.toml'}", "--translation", f"he={tmp_path / 'he.txt'}")
+    given = (
+        "--language",
+        "en",
+        "--translation",
+        f"de={tmp_path / 'de.toml'}",
+        "--translation",
+        f"he={tmp_path / 'he.txt'}",
+        "--text-for",
+        f"team={ARABIC}",
+    )
     told = desk.tocsin("announce", "--incident", f"Incident {secrets.token_hex(4)}", "--text", ENGLISH, *given, "--json")
     accepted = printed(told)
     assert said(accepted)["homepage"]["language"] == "he"
     told = desk.tocsin("revise", accepted["id"], "--text", ENGLISH + " Thank you.")
     assert "translations" in told
     shown = desk.read(accepted["id"])
-    assert shown["revision"] == 2
+    assert (shown["revision"], shown["wording"]["texts"]) == (2, {"team": ARABIC})
     assert (said(shown)["homepage"]["language"], said(shown)["telegram"]["language"]) == ("he", "de")
     assert "Wer heute Example Web benutzt hat." in said(shown)["telegram"]["text"]
     (tmp_path / "bad.toml").write_text("text = ", encoding="utf-8")

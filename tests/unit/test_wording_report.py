@@ -14,7 +14,6 @@ def found(text: str, kind: Kind = Kind.REPORT_ANSWER) -> set[str]:
     return {finding.rule for finding in check(text, KNOWN, kind)} & {
         "ownership-missing",
         "deflects",
-        "threatens-reporter",
         "belittles-reporter",
         "blame",
     }
@@ -47,10 +46,10 @@ def test_an_answer_that_takes_it_on_is_fine(text: str) -> None:
         ("We investigated. All other exchanges have the same problem.", "deflects"),
         ("We have checked it: please read our terms of service.", "deflects"),
         ("The report is wildly exaggerated. We are on it.", "deflects"),
-        ("We are sorry. Our lawyers have written to the author.", "threatens-reporter"),
-        ("We are checking it, and we will sue for defamation.", "threatens-reporter"),
-        ("We have reported him to the police for this.", "threatens-reporter"),
-        ("The researcher violated our terms. We are looking into it.", "threatens-reporter"),
+        ("We are sorry. Our lawyers have written to the author.", "belittles-reporter"),
+        ("We are checking it, and we will sue for defamation.", "belittles-reporter"),
+        ("We have reported him to the police for this.", "belittles-reporter"),
+        ("The researcher violated our terms. We are looking into it.", "belittles-reporter"),
         ("The so-called researcher wants attention. We are looking into it.", "belittles-reporter"),
         ("We are sorry, but users should have read the documentation.", "blame"),
     ],
@@ -64,6 +63,17 @@ def test_these_are_asked_of_answers_alone() -> None:
     assert found(text, Kind.INITIAL) == found(text, Kind.POSTMORTEM) == set()
 
 
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("We reported the theft to the police, and our lawyers take legal action against the thieves.", set()),
+        ("Our lawyers will take legal action against the researcher.", {"belittles-reporter"}),
+    ],
+)
+def test_after_an_incident_an_attacker_may_be_sued_and_a_reporter_not(text: str, rules: set[str]) -> None:
+    assert found(text, Kind.POSTMORTEM) == rules
+
+
 def test_a_threat_blocks_and_the_rest_warns() -> None:
     severities = {f.rule: f.severity for f in check("It works as designed. Our lawyers know. Thank you.", KNOWN, Kind.REPORT_ANSWER)}
-    assert (severities["threatens-reporter"], severities["deflects"], severities["ownership-missing"]) == ("block", "warn", "warn")
+    assert (severities["belittles-reporter"], severities["deflects"], severities["ownership-missing"]) == ("block", "warn", "warn")

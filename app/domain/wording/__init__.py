@@ -11,9 +11,22 @@ from functools import lru_cache
 
 from app.domain.announcement import Answers, Kind, Override
 from app.domain.incident import Facts
-from app.domain.wording import afterwards, asks, characters, link_rules, private, reading, report, spelling, substance, times, tone
+from app.domain.wording import (
+    afterwards,
+    asks,
+    characters,
+    first_part,
+    link_rules,
+    private,
+    reading,
+    report,
+    spelling,
+    substance,
+    times,
+    tone,
+)
 from app.domain.wording import answers as answer_rules
-from app.domain.wording.rule import Draft, Finding, Known, Rule, Severity
+from app.domain.wording.rule import ROOM, Draft, Finding, Known, Rule, Severity
 
 __all__ = ["RULES", "RULE_IDS", "Finding", "Known", "Rule", "Severity", "check", "compared", "not_overridden"]
 
@@ -23,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     *private.RULES,
     *asks.RULES,
     *answer_rules.RULES,
+    *first_part.RULES,
     *times.RULES,
     *afterwards.RULES,
     *tone.RULES,
@@ -38,16 +52,19 @@ _ORDER: tuple[Severity, ...] = ("block", "warn", "info")
 
 
 def check(
-    text: str, facts: Facts | Known, kind: Kind = Kind.UPDATE, answers: Answers | None = None, *, whole: bool = True
+    text: str, facts: Facts | Known, kind: Kind = Kind.UPDATE, answers: Answers | None = None, *, whole: bool = True, room: int = ROOM
 ) -> tuple[Finding, ...]:
-    """All findings of all rules, blocks first, then by place. A part or a pointer is not `whole`: nothing is missed in it."""
-    return _checked(text, Known.of(facts) if isinstance(facts, Facts) else facts, kind, answers or Answers(), whole)
+    """All findings of all rules, blocks first, then by place. A part or a pointer is not `whole`: nothing is missed in it.
+
+    `room` is what the first post of the thread holds that the text becomes, in weighted characters; 0 where it is one post everywhere.
+    """
+    return _checked(text, Known.of(facts) if isinstance(facts, Facts) else facts, kind, answers or Answers(), whole, room)
 
 
 @lru_cache(maxsize=512)
-def _checked(text: str, known: Known, kind: Kind, answers: Answers, whole: bool) -> tuple[Finding, ...]:
+def _checked(text: str, known: Known, kind: Kind, answers: Answers, whole: bool, room: int) -> tuple[Finding, ...]:
     """The same words are looked at again and again: when they are shown, signed and sent."""
-    draft = Draft(text, known, kind, answers)
+    draft = Draft(text, known, kind, answers, room=room)
     found = [finding for rule in RULES if whole or not rule.whole for finding in rule.findings(draft)]
     return tuple(sorted(found, key=lambda finding: (_ORDER.index(finding.severity), finding.start)))
 

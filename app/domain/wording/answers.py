@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from app.domain.announcement import Kind
-from app.domain.wording.english import pattern
+from app.domain.wording.english import English, pattern
 from app.domain.wording.readers import NEXT, NOT, TIME, acts, says_what_to_do, says_who
 from app.domain.wording.rule import Draft, Rule, Severity, Spot
 
@@ -20,11 +20,17 @@ _SOURCE = re.compile(
     r" (?:page|account|channel|blog)|status page)|(?:\bhere\b|\bthis (?:account|channel|page|thread)\b|https?://\S*|\bstatus page\b)[^.!?\n]{0,60}\b(?:updates?|news)\b",
     re.I,
 )
-_OTHERS = pattern(
-    r"(?:not|never|un|n't)[ -]?(?:\w+ )?(?:affected|impacted|at risk|touched|exposed|vulnerable|involved)", "unaffected", r"(?:everyone|everybody|anyone|all) (?:else|other)", "others?",
+_UNAFFECTED = (
+    r"(?:not|never|un|n't)[ -]?(?:\w+ )?(?:affected|impacted|at risk|touched|exposed|vulnerable|involved)", "unaffected", r"(?:everyone|everybody|anyone|all) (?:else|other)",
     r"if (?:you )?(?:did|do|have|are|were)(?: not|n't)", "if not", r"if you (?:\w+ )?only", "only if", r"(?:is|are|you're) (?:fine|safe|ok|okay)", r"need not", "otherwise",
-    r"do not|don't|stay (?:off|away)|keep away|keep using|nothing to do|no action",
 )  # fmt: skip
+_OUTRIGHT = pattern(*_UNAFFECTED)
+_OTHERS = pattern(*_UNAFFECTED, "others?", r"do not|don't|stay (?:off|away)|keep away|keep using|nothing to do|no action")
+
+
+def names_others(english: English, *, outright: bool = False) -> bool:
+    """Whether something is said to those who are not affected; not `outright`, what nobody shall do is enough."""
+    return english.has(_OUTRIGHT if outright else _OTHERS)
 
 
 def _missing(draft: Draft, answer: str, said: bool, told: str) -> Iterator[Spot]:
@@ -52,7 +58,7 @@ def _action_missing(draft: Draft) -> Iterator[Spot]:
 
 
 def _unaffected_missing(draft: Draft) -> Iterator[Spot]:
-    said = draft.english is not None and draft.english.has(_OTHERS)
+    said = draft.english is not None and names_others(draft.english)
     yield from _missing(
         draft, draft.answers.if_not_affected, said, "Nothing is said to those who are not affected: who they are, what to do or leave."
     )

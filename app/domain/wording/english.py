@@ -64,6 +64,12 @@ class English:
         told = bool(words) and common >= 0.2 * len(words) and sure >= ENOUGH * len(words)
         return cls(prose, tuple(_sentences(prose))) if told or _mostly_known(prose) else None
 
+    @classmethod
+    def whole(cls, words: str) -> English:
+        """A piece of a text that is known to be English."""
+        prose = words.replace("’", "'")
+        return cls(prose, tuple(_sentences(prose)))
+
     def has(self, pattern: re.Pattern[str]) -> bool:
         """Whether it is somewhere in the prose."""
         return pattern.search(self.prose) is not None

@@ -27,12 +27,12 @@ _A_PARAMETER_WITH_A_URL = re.compile(r"[?&#][^=&]*=(?:https?(?::|%3a)|//|%2f%2f)
 def _judged(draft: Draft, rule: str) -> Iterator[Link]:
     seen = set()
     for link in draft.links:
-        if (link.start, link.end) not in seen and _verdict(link, draft) == rule:
+        if (link.start, link.end) not in seen and verdict(link, draft) == rule:
             seen.add((link.start, link.end))
             yield link
 
 
-def _verdict(link: Link, draft: Draft) -> str:
+def verdict(link: Link, draft: Draft) -> str:
     """The id of the rule that a link breaks, or ""."""
     if any(within_any(host, draft.affected) for host in (*link.hosts, *link.forwarded)):
         return "live-link-affected"
@@ -70,10 +70,8 @@ def _shorteners() -> frozenset[str]:
 
 
 def _broken(link: Link) -> str:
-    """A host that nothing makes clickable: the dots before the public suffix in brackets."""
-    owned = registrable(link.host) or link.host
-    name, dot, ending = owned.partition(".")
-    return f"{link.host[: len(link.host) - len(owned)].replace('.', '[.]')}{name}[{dot}]{ending}" if dot else "our website"
+    """A host that nothing makes clickable, whatever part of it a platform would take for a name: every dot in brackets."""
+    return link.host.replace(".", "[.]") if "." in link.host else "our website"
 
 
 def _live_link_affected(draft: Draft) -> Iterator[Spot]:

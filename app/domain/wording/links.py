@@ -24,20 +24,27 @@ INVISIBLE = (
 )
 """Characters that nobody sees (Unicode's default ignorables), as the inside of a regular expression's class."""
 
+LABELS = 16
+"""Parts of a name beyond which it is none."""
+
 _SETTINGS = frozenset(
     ["about", "brave", "chrome", "chrome-extension", "edge", "moz-extension", "opera", "resource", "view-source", "vivaldi"]
 )
 _WEB = frozenset(["http", "https", "ftp", "ws", "wss"])
-_TAIL = r"[^\s<>\"'`{}|^\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\uffef]"
+_TAIL = r"[^\s<>\"'`{}|^\u00ab\u00bb\u2014-\u205e\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\uffef]"
 _URL = re.compile(
-    rf"(?<![A-Za-z0-9])(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{{0,19}}):(?P<slashes>[/\\]{{2,}}|(?<=https:)[/\\]?|(?<=http:)[/\\]?)(?P<rest>{_TAIL}+)",
+    rf"(?<![A-Za-z0-9])(?P<scheme>[A-Za-z][A-Za-z0-9+-]{{0,19}}):(?P<slashes>[/\\]{{2,}}|(?<=https:)[/\\]?|(?<=http:)[/\\]?)(?P<rest>{_TAIL}+)",
     re.I,
 )
 _NOT_WEB = re.compile(r"(?<![A-Za-z0-9])(?:javascript:\S+|data:[a-z]+/[\w.+-]+[;,]\S+|file:/\S+)", re.I)
 _ATTRIBUTE = re.compile(r"\b(?:href|src|action|formaction|srcset)\s*=\s*(?:\"(?P<a>[^\"]*)\"|'(?P<b>[^']*)'|(?P<c>[^\s>]+))", re.I)
-_NAME = re.compile(rf"(?<![\w.-])[\w-]+(?:\.[\w-]+)+(?P<tail>\.?(?::\d+)?(?:[/?#]{_TAIL}*)?)")
+_A_NAME = rf"[\w-]+(?:\.[\w-]+)+(?P<tail>\.?(?::\d+)?(?:[/?#]{_TAIL}*)?)"
+_NAME = re.compile(rf"(?<![\w.-]){_A_NAME}")
+_GLUED_NAME = re.compile(rf"(?=[^\W\x00-\x7f]){_A_NAME}")
 _ASCII_NAME = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
-_MAIL_USER = re.compile(r"[\w.+%-]+@$")
+_ASCII_LABELS = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[^\W\x00-\x7f]+")
+_WIDER = re.compile(rf"(?P<host>(?=[^\W\x00-\x7f])[\w-]+(?:\.[\w-]+)*)(?:[:/?#]{_TAIL}*)?")
+_MAIL_USER = re.compile(r"[\w.+%-]*[\w+%-]@$")
 _FORWARDED = re.compile(r"(?:[a-z][a-z0-9+.-]{0,19}:[/\\]+|(?<!:)[/\\]{2})([^/\\?#\s\"'<>&;,“”„‘’«»‹›]+)", re.I)
 _BASE64 = re.compile(r"[A-Za-z0-9_+/-]{12,}={0,2}")
 
@@ -73,8 +80,11 @@ class Plain:
         return (self.spans[start][0], self.spans[end - 1][1]) if self.spans else (start, end)
 
 
+DROPPED = rf"{INVISIBLE}\u030a\u0333\u033f"
+"""Those, and the marks that Telegram drops, as the inside of a class."""
+
 _SPECIAL = re.compile(
-    rf"(?P<entity>&(?:\#\d{{1,40}};?|\#[xX][0-9a-fA-F]{{1,40}};?|[A-Za-z]\w{{0,30}};))|(?P<invisible>[{INVISIBLE}])|(?P<other>[^\x00-\x7f…])"
+    rf"(?P<entity>&(?:\#\d{{1,40}};?|\#[xX][0-9a-fA-F]{{1,40}};?|[A-Za-z]\w{{0,30}};))|(?P<invisible>[{DROPPED}])|(?P<other>[^\x00-\x7f…])"
 )
 
 
@@ -112,17 +122,51 @@ def links(seen: Plain) -> Iterator[Link]:
         if link:
             taken.append(found.span())
             yield link
-    for pattern in (_NOT_WEB, _URL):
-        for found in pattern.finditer(seen.text):
-            if not _inside(found.start(), taken):
-                end = _trimmed(seen.text, found.start(), found.end())
-                link = _of_script(seen, found.start(), end) if pattern is _NOT_WEB else _of_url(seen, found, end)
-                if link:
-                    taken.append((found.start(), end))
-                    yield link
-    for found in _NAME.finditer(seen.text):
+    for link, start, end in (*_scripts(seen), *_urls(seen)):
+        if not _inside(start, taken):
+            taken.append((start, end))
+            yield link
+    for found in _names(seen.text, [end for _, end in taken]):
         if not _inside(found.start(), taken):
             yield from _of_name(seen, found)
+
+
+def _scripts(seen: Plain) -> Iterator[tuple[Link, int, int]]:
+    for found in _NOT_WEB.finditer(seen.text):
+        end = _trimmed(seen.text, found.start(), found.end())
+        yield _of_script(seen, found.start(), end), found.start(), end
+
+
+def _urls(seen: Plain) -> Iterator[tuple[Link, int, int]]:
+    """URLs with a scheme; what looks like one and is none may hold one."""
+    at = 0
+    while found := _URL.search(seen.text, at):
+        end = _trimmed(seen.text, found.start(), _with_whole_host(seen.text, found))
+        link = _of_url(seen, found, end)
+        if link:
+            yield link, found.start(), end
+        at = end if link else found.start("rest")
+
+
+def _names(text: str, ends: list[int]) -> Iterator[re.Match[str]]:
+    """Bare names by place, those too that begin with a word of another script right where another link ends."""
+    begun = set[int]()
+    for begin in (0, *ends):
+        found = _GLUED_NAME.match(text, begin) if begin else _NAME.search(text)
+        while found and found.start() not in begun:
+            begun.add(found.start())
+            yield found
+            tail = found.start("tail")
+            end = found.end() if text[tail - 1].isascii() else tail  # what follows a word of another script is no path
+            found = _GLUED_NAME.match(text, end) or _NAME.search(text, end)
+
+
+def _with_whole_host(text: str, found: re.Match[str]) -> int:
+    """Where a URL ends; its host may go on in another script, where that makes a name of a public ending (`http://name.みんな/`)."""
+    more = None if re.search(r"[/?#:\\]", found["rest"]) else _WIDER.match(text, found.end())
+    if more and registrable(canonical(found["rest"] + more["host"])):
+        return more.end()
+    return found.end()
 
 
 def _inside(place: int, taken: list[tuple[int, int]]) -> bool:
@@ -143,7 +187,7 @@ def _trimmed(text: str, start: int, end: int) -> int:
 
 def _of_attribute(seen: Plain, value: str, start: int, end: int) -> Link | None:
     found = _URL.match(value) or re.match(r"(?P<scheme>)(?P<slashes>[/\\]{2})(?P<rest>\S+)", value)
-    if not found:
+    if not found or "[.]" in value:
         return None
     begin, finish = seen.span(start, end)
     return _made(begin, finish, found["rest"], value)
@@ -162,7 +206,8 @@ def _of_url(seen: Plain, found: re.Match[str], end: int) -> Link | None:
     if scheme not in _WEB and scheme.startswith("hx"):  # a broken scheme: what follows is a bare name or nothing
         return None
     rest = seen.text[found.start("rest") : end]
-    if "[.]" in rest or "(.)" in rest:  # defanged on purpose; what is left of it is looked at as bare names
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    if "[.]" in authority or "(.)" in authority:  # defanged on purpose; what is left of it is looked at as bare names
         return None
     begin, finish = seen.span(found.start(), end)
     link = _made(begin, finish, rest, seen.text[found.start() : end])
@@ -190,19 +235,28 @@ def _without_port(place: str) -> str:
 
 
 def _of_name(seen: Plain, found: re.Match[str]) -> Iterator[Link]:
-    """A bare name; where it is glued to words of another script, the ASCII name in it that a platform would link."""
+    """A bare name, and where it is glued to words of another script, the ASCII name in it that a platform would link."""
     text, name = seen.text, found[0][: len(found[0]) - len(found["tail"])]
-    host = canonical(name.strip("_."))
+    host = canonical(name.strip("-_."))
     start, end = found.start(), _trimmed(text, found.start(), found.end())
     glued = [] if name.isascii() else [m for m in _ASCII_NAME.finditer(name) if _stands_apart(name, m) and len(m[0]) < len(name)]
+    glued += [] if name.isascii() else [m for m in _ASCII_LABELS.finditer(name) if m.start() and registrable(canonical(m[0]))]
     mail = bool(_MAIL_USER.search(text[max(0, start - 80) : start]))
     address = text[start + len(name) : end]
     for part in glued:
         begin, finish = seen.span(start + part.start(), start + part.end())
-        yield Link(begin, finish, canonical(part[0]), part[0], (canonical(part[0]),), bare=True, mail=mail)
-    if not glued:
+        yield Link(
+            begin, finish, canonical(part[0]), part[0], (canonical(part[0]), *_shorter(part[0])), bare=True, mail=mail and not part.start()
+        )
+    if not glued or (registrable(host) and all(part.end() < len(name) for part in glued)):
         begin, finish = seen.span(start, end)
-        yield Link(begin, finish, host, name, (host,), _leads_on(address), address, bare=True, mail=mail)
+        yield Link(begin, finish, host, name, (host, *_shorter(name)), _leads_on(address), address, bare=True, mail=mail)
+
+
+def _shorter(name: str) -> Iterator[str]:
+    """What X takes for the name where more follows it: `example.com` of `example.com.Please` and of `example.com_Please`."""
+    if name.count(".") + name.count("_") <= LABELS:
+        yield from (host for cut in re.finditer("[._]", name) if registrable(host := canonical(name[: cut.start()])))
 
 
 def _stands_apart(name: str, part: re.Match[str]) -> bool:

@@ -89,6 +89,11 @@ def registrable(host: str) -> str:
     return str(_suffixes().privatesuffix(host) or "")
 
 
+def public(host: str) -> bool:
+    """Whether its ending is on the public list, so that anybody's browser may find something there."""
+    return "." in host and bool(_suffixes().publicsuffix(host))
+
+
 def resembles(host: str, domains: Iterable[str]) -> str:
     """The one of the domains for which a host could be taken, though it lies within none, or ""."""
     return next((domain for domain in domains if _resembles(host, domain)), "")

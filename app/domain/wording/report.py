@@ -1,10 +1,9 @@
-"""What an answer to a public report owes whoever wrote it, and all who read it: that the company takes it on, turns nothing away, threatens
-nobody. Of English texts. Thanks, who is affected and what to do are asked for by the rules of `answers` and `tone`.
+"""What an answer to a public report owes whoever wrote it, and all who read it: that the company takes it on and turns nothing away. Of
+English texts. Thanks, and that nobody is attacked, are for the rules of `tone`; who is affected and what to do for those of `answers`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from app.domain.announcement import Kind
@@ -26,12 +25,6 @@ _DEFLECTS = pattern(
     r"(?:every|all|most|other)(?:one| other)? (?:companies|company|providers?|exchanges?|vendors?|services?|projects?|wallets?) (?:ha(?:s|ve)|does|do|works?|also)", r"as (?:we|our \w+) (?:have |has )?(?:already |repeatedly )?(?:said|stated|explained|documented)",
     r"(?:read|see|refer to|according to|as per|under) (?:our|the) (?:terms|documentation|docs|faq|policy|policies|conditions|user agreement)", r"blown (?:out of|up)[\w ]{0,20}", r"(?:exaggerat|overstat|sensational|misinterpret|misread|misunderst)\w*",
 )  # fmt: skip
-_THREATENS = pattern(
-    r"(?:legal|court|criminal) (?:action|steps|measures|proceedings|consequences|charges)", r"(?:our|the company's) (?:lawyers?|attorneys?|solicitors?|legal (?:team|department|counsel))", r"(?:sue|suing|prosecut\w+|press charges)",
-    r"defam\w+", r"libel\w*", r"slander\w*", r"cease and desist", r"blackmail\w*", r"(?:take|taken|taking) (?:it|this|that|the (?:post|thread|report|article)) down", r"(?:reported|report|reporting) (?:him|her|them|the (?:reporter|researcher|author)) to",
-    r"hold (?:him|her|them|the (?:reporter|researcher|author)) (?:liable|accountable|responsible)", r"(?:violat|breach|break|broke)\w* (?:our|the) (?:terms|policy|rules|user agreement|law)", r"banned? (?:him|her|them|the (?:reporter|researcher|author))",
-)  # fmt: skip
-_NO = re.compile(r"\b(?:not|never|no|nobody|won't|without|nor|cannot|can't)\b[^.;:!?\n]*$", re.I)
 
 
 def _ownership_missing(draft: Draft) -> Iterator[Spot]:
@@ -43,12 +36,6 @@ def _ownership_missing(draft: Draft) -> Iterator[Spot]:
 def _deflects(draft: Draft) -> Iterator[Spot]:
     for found in _DEFLECTS.finditer(draft.english.prose) if draft.english else ():
         yield Spot(*found.span(), "This turns the report away. Say what you looked at and what you found, and let readers judge.")
-
-
-def _threatens(draft: Draft) -> Iterator[Spot]:
-    for found in _THREATENS.finditer(draft.english.prose) if draft.english else ():
-        if draft.english and not _NO.search(draft.english.prose[: found.start()]):  # a promise not to is welcome
-            yield Spot(*found.span(), "This threatens who reported it, and is all that anybody will read. Take it out; thank them.")
 
 
 _GUIDE = (
@@ -63,8 +50,4 @@ DEFLECTS = Rule(
     "deflects", "warn", "It turns the report away instead of answering it.", _GUIDE,
     "This works as designed, and only a few users see it.", "We looked at every login since 1 March, and each one had its password.", _deflects, _ANSWER,
 )  # fmt: skip
-THREATENS_REPORTER = Rule(
-    "threatens-reporter", "block", "It threatens who reported it.", _GUIDE,
-    "Our lawyers will take legal action for defamation.", "We will take no legal action against anybody who reports in good faith.", _threatens, _ANSWER,
-)  # fmt: skip
-RULES = (OWNERSHIP_MISSING, DEFLECTS, THREATENS_REPORTER)
+RULES = (OWNERSHIP_MISSING, DEFLECTS)

@@ -18,6 +18,9 @@ from app.domain.wording.names import bare_host, within
 
 Severity = Literal["block", "warn", "info"]
 
+ROOM = 280
+"""What the shortest post there is holds, in weighted characters (X)."""
+
 AFTERWARDS = frozenset({Kind.RESOLUTION, Kind.SUMMARY, Kind.POSTMORTEM})
 """Kinds that are written when the incident is over: the company's own domains are safe again."""
 
@@ -73,13 +76,16 @@ class Known:
 
 @dataclass(frozen=True)
 class Draft:
-    """A text with all that the rules need to know of it. `canonical` is the announcement's text, where this is one destination's."""
+    """A text with all that the rules need to know of it. `canonical` is the announcement's text, where this is one destination's; `room` is
+    what the first post of its thread holds, 0 where it is one post.
+    """
 
     text: str
     known: Known
     kind: Kind
     answers: Answers = field(default_factory=Answers)
     canonical: str = ""
+    room: int = ROOM
 
     @cached_property
     def links(self) -> tuple[Link, ...]:

@@ -30,6 +30,17 @@ _BELITTLES = pattern(
     r"(?:amateur(?:ish)?|incompetent|ignorant|clueless) (?:\w+ )?(?:researchers?|reporters?|hackers?|reports?|claims?|person|individual|attempt)", r"(?:real|full) name (?:is|of the (?:reporter|researcher))", r"(?:his|her|their) (?:home )?address is",
     r"has no (?:idea|clue)", r"does not (?:know|understand) what (?:he|she|they)",
 )  # fmt: skip
+_THREATENS = pattern(
+    r"(?:legal|court|criminal) (?:action|steps|measures|proceedings|consequences|charges)", r"(?:our|the company's) (?:lawyers?|attorneys?|solicitors?|legal (?:team|department|counsel))", r"(?:sue|suing|prosecut\w+|press charges)",
+    r"defam\w+", r"libel\w*", r"slander\w*", r"cease and desist", r"blackmail\w*", r"(?:take|taken|taking) (?:it|this|that|the (?:post|thread|report|article)) down", r"(?:reported|report|reporting) (?:him|her|them|the (?:reporter|researcher|author)) to",
+    r"hold (?:him|her|them|the (?:reporter|researcher|author)) (?:liable|accountable|responsible)", r"(?:violat|breach|break|broke)\w* (?:our|the) (?:terms|policy|rules|user agreement|law)", r"banned? (?:him|her|them|the (?:reporter|researcher|author))",
+)  # fmt: skip
+_NO = re.compile(r"\b(?:not|never|no|nobody|won't|without|nor|cannot|can't)\b[^.;:!?\n]*$", re.I)
+_REPORTED = pattern(
+    r"who(?:ever)? (?:reported|told|wrote)",
+    r"(?:reporter|researcher|journalist|author|blogger|bug hunter|white ?hat)s?",
+    r"(?:the|this|that|his|her|their) (?:report|post|article|thread|tweet)",
+)
 _THANKS = pattern(
     r"thank(?:s|ed|ful|fully|ing|you)?", r"grateful\w*", r"gratitude", r"appreciat\w+", r"credit (?:to|goes)", r"kudos", r"acknowledg\w+"
 )
@@ -55,6 +66,17 @@ def _words(found: re.Pattern[str], told: str) -> Callable[[Draft], Iterator[Spot
             yield Spot(*place.span(), told)
 
     return find
+
+
+def _belittles(draft: Draft) -> Iterator[Spot]:
+    yield from _words(_BELITTLES, "This attacks who reported it. Take it out; thank them.")(draft)
+    for sentence in draft.english.sentences if draft.english else ():
+        if draft.kind is Kind.POSTMORTEM and not _REPORTED.search(sentence.text):  # there it may be the attacker who is sued
+            continue
+        for found in _THREATENS.finditer(sentence.text):
+            if not _NO.search(sentence.text[: found.start()]):  # a promise not to is welcome
+                told = "This threatens who reported it, and is all that anybody will read. Take it out; thank them."
+                yield Spot(sentence.start + found.start(), sentence.start + found.end(), told)
 
 
 def _shouting(draft: Draft) -> Iterator[Spot]:
@@ -87,9 +109,9 @@ BLAME = Rule(
     _words(_BLAME, "This blames somebody. Readers want to know what you do; say what you own."),
 )  # fmt: skip
 BELITTLES_REPORTER = Rule(
-    "belittles-reporter", "block", "It attacks, exposes or belittles who reported.", _TONE,
+    "belittles-reporter", "block", "It attacks, threatens, exposes or belittles who reported.", _TONE,
     "The so-called researcher only wants attention.", "Thank you to the researcher who reported this.",
-    _words(_BELITTLES, "This attacks who reported it. Take it out; thank them."), frozenset({Kind.REPORT_ANSWER, Kind.POSTMORTEM}),
+    _belittles, frozenset({Kind.REPORT_ANSWER, Kind.POSTMORTEM}),
 )  # fmt: skip
 THANKS_MISSING = Rule(
     "thanks-missing", "warn", "It thanks nobody.", _TONE,

@@ -71,13 +71,15 @@ function heading(manifest) {
     request.usable ? el("p.soft", {}, "For ", el("span", { dir: "auto" }, request.person_name || request.person), " alone, until ", when(request.expires_at), ".") : null);
 }
 
+const beginning = (text) => (text.length > 160 ? `${text.slice(0, 160)}…` : text);
+
 function remarks() {
   const others = request.findings.filter(({ severity }) => severity !== "block");
   if (!others.length) return null;
   return el("details.card.remarks", {},
     el("summary", {}, others.length === 1 ? "One remark on the wording" : `${others.length} remarks on the wording`),
     el("ul", {}, others.map((finding) => el("li", {},
-      el("span.rule", {}, finding.rule), " ", el("span", { dir: "auto" }, finding.message), " ", finding.excerpt ? el("q", { dir: "auto" }, finding.excerpt) : null))));
+      el("span.rule", {}, finding.rule), " ", el("span", { dir: "auto" }, finding.message), " ", finding.excerpt ? el("q", { dir: "auto" }, beginning(finding.excerpt)) : null))));
 }
 
 const terminalHelp = () => el("details.card.more", { id: "terminal" },

@@ -96,6 +96,8 @@ function card(group, manifest, standing, read) {
       el("h3", {}, group.length > 1 ? `${platform(entry)}: ${group.length} times these exact words` : platform(entry)),
       entry.language ? el("p.soft", {}, `In ${language(entry.language)}`) : null,
       el("ul.accounts", {}, group.map((one) => account(one, manifest, standing)))),
+    group.some(({ id }) => (manifest.texts ?? []).some(({ destination }) => destination === id))
+      ? el("p.alert", {}, "Other words than the announcement’s: its author wrote these for this destination alone.") : null,
     entry[planned] ? words(entry[planned], platform(primary), read) : el("p.alert", {}, "There is no text for this destination."),
     other === "full" && entry.full ? el("div.only-if", {}, el("p.condition", {}, condition), words(entry.full, place, read)) : null,
     // The pointer of one that is to lead is read where the pointers are, nearly always word for word; so it is folded up here.
@@ -214,7 +216,7 @@ const ANSWERS = { affected: "Who is affected", if_affected: "What they do now", 
 const LABELS = {
   language: "Language of the text", kind: "Kind", environment: "Environment", announcement: "Announcement", revision: "Revision", author: "Author", submitted_by: "Submitted by",
   primaries: "Primary, then its fallbacks", fallback_after: "Seconds until the next fallback takes over", not_before: "Not before", not_after: "Not after", banner_until: "Banner until",
-  correction: "Correction, written in advance", seal: "Seal", roster_version: "Roster version", created_at: "Written", text: "The text that all of this was made from", format: "Format",
+  correction: "Correction, written in advance", seal: "Seal", texts: "Own texts of single destinations", roster_version: "Roster version", created_at: "Written", text: "The text that all of this was made from", format: "Format",
 };
 const TIMES = ["not_before", "not_after", "banner_until", "created_at"];
 const SHOWN_ABOVE = ["destinations", "overrides", "answers", "incident", "translations"]; // an empty correction is told among the others

@@ -25,7 +25,7 @@ def measure(rounds: int = ROUNDS) -> dict[str, Any]:
     rows, took = [row(approval) for approval in APPROVALS], []
     shown = Manifest.parse(MANIFEST)
     for _ in range(rounds):
-        domain._parsed.cache_clear()
+        domain._LAST.clear()
         begun = time.perf_counter()
         assert judge(MANIFEST, rows, ROSTER, SETTINGS).quorum.complete
         took.append(1000 * (time.perf_counter() - begun))

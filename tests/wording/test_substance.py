@@ -8,7 +8,7 @@ import pytest
 
 from adapters.contract import Part, Rendering, Role
 from app.domain import findings
-from app.domain.announcement import Kind
+from app.domain.announcement import Kind, OwnText
 from app.domain.manifest import Planned
 from app.domain.wording import Finding, compared
 from tests.bench import words
@@ -95,7 +95,7 @@ def test_the_finding_names_the_destination_whose_text_it_is() -> None:
     other = samples.TEXT.replace("07:10", "08:10")
     assert other != samples.TEXT
     team = Planned("team", "discord_webhook", Role.INTERNAL, "1", full=Rendering((Part(other, ""),)))
-    manifest = samples.manifest(destinations=(*samples.destinations(), team))
+    manifest = samples.manifest(destinations=(*samples.destinations(), team), texts=(OwnText("team", other),))
     assert [(d, f.excerpt) for d, f in findings.of_manifest(manifest) if f.rule == "says-otherwise" and f.severity == "warn"] == [
         ("team", "08:10")
     ]

@@ -35,6 +35,8 @@ from tests.support.cluster import Cluster, cluster, fresh_database
 
 TOGETHER = 3
 """Broadcasts a round."""
+ROUNDS_IN_A_TOWN = 25
+"""X takes a hundred posts of an account in a quarter of an hour, so that one more would wait for the next."""
 
 POSTS = {"x": b"POST /2/tweets", "reddit": b"POST /api/submit", "telegram": b"/sendMessage", "discord": b"POST /api/", "smtp": b"\r\n.\r\n"}
 """What only a chunk holds that posts."""
@@ -207,6 +209,27 @@ def storm(folder: Path, seed: int, *, database: str = "", workers: int = 0) -> I
         yield Storm(here, laid, random.Random(seed), url, own)
 
 
+def _in_one_town(asked: argparse.Namespace, campaign: Campaign, ordered: Counter[str], rounds: int, until: float) -> int:
+    """Some more rounds in a fresh town; returns how many there were by now."""
+    last = min(asked.rounds, rounds + ROUNDS_IN_A_TOWN)
+    with contextlib.ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="tocsin-storm-", dir=asked.keep))
+        if not asked.keep:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        raging = stack.enter_context(storm(folder, asked.seed + rounds, database=asked.database, workers=asked.workers))
+        while rounds < last and time.monotonic() < until:
+            rounds += 1
+            before = Counter(raging.ordered)
+            verdicts = raging.round([f"storm-{asked.seed}-{rounds}-{number}" for number in range(TOGETHER)])
+            lines = []
+            for verdict in verdicts:
+                campaign.add(verdict, None)
+                lines.append("; ".join(verdict.wrong) or f"good, {verdict.posted} posted, {verdict.undecided} undecided")
+            print(f"{rounds}: {', '.join(raging.ordered - before)}: {' | '.join(lines)}", file=sys.stderr, flush=True)
+        ordered.update(raging.ordered)
+    return rounds
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.storm", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seed", type=int, default=1)
@@ -216,23 +239,11 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="a folder in which all is kept")
     asked = parser.parse_args()
-    campaign, rounds = Campaign(), 0
-    with (
-        tempfile.TemporaryDirectory(prefix="tocsin-storm-") as folder,
-        storm(asked.keep or Path(folder), asked.seed, database=asked.database, workers=asked.workers) as raging,
-    ):
-        began = time.monotonic()
-        while rounds < asked.rounds and time.monotonic() - began < asked.minutes * 60:
-            rounds += 1
-            before = Counter(raging.ordered)
-            verdicts = raging.round([f"storm-{asked.seed}-{rounds}-{number}" for number in range(TOGETHER)])
-            lines = []
-            for verdict in verdicts:
-                campaign.add(verdict, None)
-                lines.append("; ".join(verdict.wrong) or f"good, {verdict.posted} posted, {verdict.undecided} undecided")
-            print(f"{rounds}: {', '.join(raging.ordered - before)}: {' | '.join(lines)}", file=sys.stderr, flush=True)
+    campaign, rounds, ordered, until = Campaign(), 0, Counter[str](), time.monotonic() + asked.minutes * 60
+    while rounds < asked.rounds and time.monotonic() < until:
+        rounds = _in_one_town(asked, campaign, ordered, rounds, until)
     told = {name: value for name, value in campaign.told().items() if name not in {"kills", "seconds_to_resume"}}
-    print(json.dumps({"rounds": rounds, "broadcasts": campaign.kills, "ordered": dict(sorted(raging.ordered.items()))} | told, indent=2))
+    print(json.dumps({"rounds": rounds, "broadcasts": campaign.kills, "ordered": dict(sorted(ordered.items()))} | told, indent=2))
     return 0 if campaign.verdict.good and rounds else 1
 
 

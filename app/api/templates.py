@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag
 from app.api.access import Ctx, Reader
 from app.api.checks import KnownIn
 from app.api.models import Line, Sentence, Strict
+from app.api.problems import DOCUMENTED
 from app.domain import wording
 from app.domain.incident import Facts
 from app.domain.templates.filling import SAMPLE_INCIDENT, Filled, NotFilled, fill, outline, sample
@@ -19,7 +20,7 @@ from app.domain.wording import Known
 from app.services.context import Context, Refused
 from app.store import announcements as store
 
-router = APIRouter(prefix="/v1/templates", tags=["templates"])
+router = APIRouter(prefix="/v1/templates", tags=["templates"], responses=DOCUMENTED)
 
 
 def _how_named(value: object) -> str:

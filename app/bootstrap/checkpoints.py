@@ -69,7 +69,7 @@ def _receiver(settings: Settings) -> Tell | None:
         raise ConfigurationError(["TOCSIN_CHECKPOINT_URL must begin with https:// (http:// on this machine alone)."])
     if settings.drill and not loopback(to.hostname or ""):
         raise ConfigurationError(["TOCSIN_CHECKPOINT_URL: a drill reaches this machine only."])
-    door = Door("The receiver of checkpoints")
+    door = Door("The receiver of checkpoints", url)
 
     async def tell(note: str) -> None:
         try:

@@ -119,7 +119,10 @@ def test_a_correction_speaks_the_languages_in_which_it_was_written_in_advance(de
 def test_what_is_sealed_and_its_correction_speak_every_language(desk: Desk) -> None:
     unique = secrets.token_hex(4)
     german = {"text": f"{GERMAN} ({unique})", "correction": f"Das war falsch: Ihr Guthaben ist sicher. ({unique})"}
-    english = {"text": f"Move your funds to a new wallet now. ({unique})", "correction": f"This was wrong. ({unique})"}
+    english = {
+        "text": f"If you used our website today, move your funds to a new wallet now. ({unique})",
+        "correction": f"This was wrong. ({unique})",
+    }
     places = {"language": "en", "destinations": ["x", "telegram"]}
     until = {"sealed_until": (datetime.now(UTC) + timedelta(days=90)).isoformat()}
     dated = desk.announce(

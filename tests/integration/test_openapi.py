@@ -61,7 +61,7 @@ def there(desk: Desk) -> dict[str, str]:
     desk.approve_by_both(accepted["id"])
     sent = desk.await_state(accepted["id"], "sent")
     names = {"announcement_id": sent["id"], "incident_id": sent["incident"]["id"], "delivery_id": sent["deliveries"][0]["id"]}
-    return names | {"destination_id": "telegram"}
+    return names | {"destination_id": "telegram", "template_id": "website-compromised"}
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from app.rehearsal import play
-from app.rehearsal.house import RehearsalHouse, furnish
+from app.rehearsal.house import PERSONS, RehearsalHouse, furnish
 from app.rehearsal.play import Stage
 from app.services import check
 from app.services.context import Refused
@@ -26,6 +26,7 @@ from tests.integration.test_main_job import quiet
 from tests.integration.test_postgres import beside, until
 from tests.support.cluster import demanded, fresh_database
 from tests.support.desk import Desk
+from tests.support.live import sign_as
 
 OWN = {f"TOCSIN_{name.upper()}" for name in Settings.model_fields}
 """The settings of Tocsin itself; the rest of a house's environment are secrets of destinations."""
@@ -103,6 +104,7 @@ def test_live_the_web_process_starts_with_what_is_its_own(apart: Stage, tmp_path
         house = web_only(furnish(tmp_path, apart.stand_ins))
         own = {"TOCSIN_API_TOKENS": f"desk:sha256:{'0' * 64}:read:2099-12-31", "TOCSIN_DATABASE_URL": database}
         house.environ.update(own, TOCSIN_ENVIRONMENT="live")
+        sign_as(house, "init", *PERSONS)
         with play.serving(house, "--no-worker"):
             page = httpx.get(f"{house.url}/login", trust_env=False).text
     assert "<strong>LIVE</strong>" in page

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import insert
 
 from adapters.contract import PERMALINK_SLOT, Config, Reconcile, Role
+from app.bootstrap.templates import load_templates
 from app.domain import sshsig
 from app.domain.announcement import Answers, Kind, Wording
 from app.domain.approval import Approval, Decision, SshSignature, Statement
@@ -94,7 +95,9 @@ class Ground:
         places = {id_: Destination(account.config, account) for id_, account in self.accounts.items()}
         database, settings = Database(self.url), Settings(environment=Environment.DRILL, data=self.folder)
         roster = Roster.parse("version = 1\n" + "\n".join(person_entry(_person(person)) for person in PEOPLE))
-        self.ctx = Context(settings, database, Clock(), places, lambda: roster, None, runner="wk_ground")
+        self.ctx = Context(
+            settings, database, Clock(), places, lambda: roster, None, templates=load_templates(settings.templates), runner="wk_ground"
+        )
 
     # Making what is attacked
 

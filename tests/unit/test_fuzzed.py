@@ -27,7 +27,7 @@ MANIFEST = manifest(roster_version=1, author="first-reviewer").to_bytes()
 ABOUT: dict[str, Any] = {"announcement": "an_7f3k2m", "revision": 2, "environment": "live", "digest": digest(MANIFEST)}
 SAYS = [replace(STATEMENT, **ABOUT), replace(STATEMENT, **ABOUT, person="second-reviewer")]
 APPROVALS = [by_passkey(SAYS[0], PHONE).to_json(), by_ssh(SAYS[1], 3).to_json()]
-SETTINGS: Any = SimpleNamespace(origin=ORIGIN, rp_id=RP_ID)
+SETTINGS: Any = SimpleNamespace(origin=ORIGIN, rp_id=RP_ID, public_url=ORIGIN, cli_signature=False)
 GOOD = [RAW, MANIFEST, *(approval.encode() for approval in APPROVALS), person_entry(FIRST).encode(), b"version = 1\n"]
 TRIED = settings(deadline=None, max_examples=150)
 

@@ -3,7 +3,7 @@
 The attacks are made from the tables' own description (`tests/support/intruder.py`), so that a column which comes later is attacked without
 anyone thinking of it. Many announcements are attacked at once, each in its own way; one in each run is left alone, and has to go out.
 What belongs to no announcement is everybody's: it is attacked in a house of two. On SQLite everything is tried at every time; on
-Postgres each way to each column once. It takes about a minute of a core on SQLite, and half of one on Postgres.
+Postgres each way to each column once. It takes some three minutes on SQLite, and one on Postgres.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 It proves that the bytes come from this Tocsin, whatever lies between: a cache, a CDN, a domain that was taken over. It does not prove that
 two people stand behind them; that this Tocsin has verified itself. People's signatures are not given out, since they are over the whole
-manifest, which holds what partners and the team are told. Why so: docs/decisions/0022-what-the-public-can-check.md.
+manifest, which holds what partners and the team are told. Why so: docs/decisions/0020-what-the-public-can-check.md.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ async def decide(ctx: Context, announcement_id: str, approval: Approval) -> Outc
     async def work(tx: AsyncConnection) -> Outcome:
         return await _decided(ctx, tx, announcement_id, approval)
 
-    return await ctx.database.commit(work)
+    return await ctx.database.commit(work, about=announcement_id)
 
 
 async def _decided(ctx: Context, tx: AsyncConnection, announcement_id: str, approval: Approval) -> Outcome:

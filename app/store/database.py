@@ -75,8 +75,8 @@ class Database:
         self.writes = 0  # of this process; what was read may be kept until it changes
         self.on_signal: Callable[[str], None] = _nobody
         self._signals: WeakKeyDictionary[AsyncConnection, list[str]] = WeakKeyDictionary()  # of transactions that are under way
-        self._waiting: list[_Waiting] = []
-        self._committing: asyncio.Task[None] | None = None
+        self._waiting: dict[str, list[_Waiting]] = {}  # by what they are about
+        self._committing: dict[str, asyncio.Task[None]] = {}
         self._lane = Lane(url) if self.sqlite else None
         for engine in self.engines if self.sqlite else ():
             event.listen(engine, "connect", _prepare_sqlite)
@@ -134,34 +134,39 @@ class Database:
                 self.news.beat()
                 self.on_signal(told.payload)
 
-    async def commit(self, work: Work[T]) -> T:
+    async def commit(self, work: Work[T], *, about: str = "") -> T:
         """Runs `work` in a transaction that it shares with whatever else waits (group commit); on disk when this returns.
 
         Work that raises undoes itself alone, and the error comes back to its own caller. The others are then run again: work
-        does nothing but queries. Work whose caller was cancelled before it began is left out.
+        does nothing but queries. Work whose caller was cancelled before it began is left out. `about` names the announcement that
+        it locks: on Postgres a transaction never locks two, since two workers that lock them crosswise would stop each other.
         """
-        return await self.commit_each(in_turn, work)
+        return await self.commit_each(in_turn, work, about=about)
 
-    async def commit_each(self, bulk: Bulk[Item, T], item: Item) -> T:
+    async def commit_each(self, bulk: Bulk[Item, T], item: Item, *, about: str = "") -> T:
         """The same for one of many alike: `bulk` gets every such item that waits, in as few queries as it can.
 
         It returns a result for each item, or the exception that its caller gets, having done nothing for that one. Where it raises,
         it is run again with each item alone.
         """
-        waiting = _Waiting(bulk, item)
-        self._waiting.append(waiting)
-        if self._committing is None or self._committing.done():
-            self._committing = asyncio.create_task(self._commit_waiting())
+        waiting, together = _Waiting(bulk, item), "" if self.sqlite else about
+        self._waiting.setdefault(together, []).append(waiting)
+        running = self._committing.get(together)
+        if running is None or running.done():
+            self._committing[together] = asyncio.create_task(self._commit_waiting(together))
         result: T = await waiting.done
         return result
 
-    async def _commit_waiting(self) -> None:
-        while self._waiting:
+    async def _commit_waiting(self, about: str) -> None:
+        waits = self._waiting[about]
+        while waits:
             await asyncio.sleep(0)  # let those that are ready at this moment come along
-            batch, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
+            batch, waits[:TOGETHER] = waits[:TOGETHER], []
             batch = [waiting for waiting in batch if not waiting.done.cancelled()]
             while batch:
                 batch = await self._commit_together(batch)
+        self._waiting.pop(about, None)
+        self._committing.pop(about, None)
 
     async def _commit_together(self, batch: list[_Waiting]) -> list[_Waiting]:
         """One transaction; tells those who wait. Returns what has to be run again, as another's failure undid it."""
@@ -210,8 +215,8 @@ class Database:
 
     async def close(self) -> None:
         """Writes what still waits, then lets go of every connection."""
-        if self._committing is not None:
-            await asyncio.wait({self._committing})
+        if self._committing:
+            await asyncio.wait(self._committing.values())
         if self._lane:
             await asyncio.to_thread(self._lane.close)
         await self.engine.dispose()

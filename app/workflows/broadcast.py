@@ -102,7 +102,7 @@ class Story:
 
     async def told(self, rows: Sequence[DeliveryRow]) -> str:
         """The story. Where no partner comes first, its beginning and the primary's first attempt reach the disk together."""
-        begun = asyncio.ensure_future(self.ctx.database.commit(self._begin))
+        begun = asyncio.ensure_future(self.ctx.database.commit(self._begin, about=self.row.id))
         if partners := [row for row in rows if row.role == Role.PARTNER.value]:
             if not await begun:
                 return "elsewhere"
@@ -118,7 +118,7 @@ class Story:
         self._ending = True
         if self.courier.crew.stopping or self._failed:
             return "unfinished"
-        return await self.ctx.database.commit(self._end)
+        return await self.ctx.database.commit(self._end, about=self.row.id)
 
     def nudge(self) -> bool:
         """Somebody has acted: wakes who rests, and starts what can go on now; False where this run is at its end."""
@@ -131,7 +131,7 @@ class Story:
         async def work(tx: AsyncConnection) -> tuple[AnnouncementRow, list[DeliveryRow]]:
             return await existing(tx, self.row.id), await deliveries.of_digest(tx, self.row.digest)
 
-        row, rows = await self.ctx.database.commit(work)  # in turn with a fallback that is being made to lead
+        row, rows = await self.ctx.database.commit(work, about=self.row.id)  # in turn with a fallback that is being made to lead
         courier = self.courier
         courier.leads, courier.led_since = row.leads or courier.approved.manifest.primary, row.led_since or courier.led_since
         courier.pulse.beat()  # a person may have said who is to lead

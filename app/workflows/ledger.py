@@ -201,12 +201,13 @@ class Ledger:
         return closes is not None and (closes - self.ctx.now).total_seconds() <= seconds
 
     async def _written(self, bulk: Bulk[Item, T], item: Item) -> T:
+        commit, about = self.ctx.database.commit_each, self.lease.announcement
         try:
-            return await self.ctx.database.commit_each(bulk, item)
+            return await commit(bulk, item, about=about)
         except UNUSABLE as error:
             log.error("not-recorded-yet", what=_named(item), problem=str(getattr(error, "orig", error)))
         retrying = AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5))
-        return await retrying(self.ctx.database.commit_each, bulk, item)
+        return await retrying(commit, bulk, item, about=about)
 
 
 def _named(item: object) -> str:

@@ -55,7 +55,7 @@ class Reader:
         place.leave()
         worst = min(sights, key=lambda sight: _WORST.index(sight.state))
         sight = ReadBack(worst.state, " ".join(filter(None, (worst.detail, extra))))
-        await self.ctx.database.commit_each(self._record_all, (row, sight))
+        await self.ctx.database.commit_each(self._record_all, (row, sight), about=row.announcement)
 
     def _link(self, row: DeliveryRow) -> str:
         if row.role != Role.POINTER.value:

@@ -25,6 +25,7 @@ from typing import Any
 
 import httpx
 import psycopg
+from psycopg import sql
 
 from tests.faults.bad_disk import FAILS, FULL, bad_disk
 from tests.faults.campaign import Campaign, slowly
@@ -35,8 +36,8 @@ from tests.support.cluster import Cluster, cluster, fresh_database
 
 TOGETHER = 3
 """Broadcasts a round."""
-ROUNDS_IN_A_TOWN = 25
-"""X takes a hundred posts of an account in a quarter of an hour, so that one more would wait for the next."""
+ROUNDS_IN_A_TOWN = 14
+"""X takes a hundred posts of an account in a quarter of an hour, six a round and what is tried again: one more would wait for the next."""
 
 POSTS = {"x": b"POST /2/tweets", "reddit": b"POST /api/submit", "telegram": b"/sendMessage", "discord": b"POST /api/", "smtp": b"\r\n.\r\n"}
 """What only a chunk holds that posts."""
@@ -220,7 +221,11 @@ def _in_one_town(asked: argparse.Namespace, campaign: Campaign, ordered: Counter
         while rounds < last and time.monotonic() < until:
             rounds += 1
             before = Counter(raging.ordered)
-            verdicts = raging.round([f"storm-{asked.seed}-{rounds}-{number}" for number in range(TOGETHER)])
+            try:
+                verdicts = raging.round([f"storm-{asked.seed}-{rounds}-{number}" for number in range(TOGETHER)])
+            except AssertionError as stall:
+                verdicts, last = [Verdict(wrong=[str(stall)])], rounds  # the next town begins afresh
+                _write_down(raging, folder)
             lines = []
             for verdict in verdicts:
                 campaign.add(verdict, None)
@@ -228,6 +233,19 @@ def _in_one_town(asked: argparse.Namespace, campaign: Campaign, ordered: Counter
             print(f"{rounds}: {', '.join(raging.ordered - before)}: {' | '.join(lines)}", file=sys.stderr, flush=True)
         ordered.update(raging.ordered)
     return rounds
+
+
+def _write_down(raging: Storm, folder: Path) -> None:
+    """What the database held and did when the broadcast stalled, into `rows.json` of that folder, if that is kept."""
+    if not raging.database:
+        return
+    with psycopg.connect(raging.database) as tx:
+        tables = [name for (name,) in tx.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        rows = {
+            name: [row for (row,) in tx.execute(sql.SQL("SELECT to_jsonb(t) FROM {} t").format(sql.Identifier(name)))] for name in tables
+        }
+        sessions = tx.execute("SELECT to_jsonb(s) FROM pg_stat_activity s WHERE datname = current_database()").fetchall()
+    (folder / "rows.json").write_text(json.dumps(rows | {"pg_stat_activity": [row for (row,) in sessions]}, indent=1))
 
 
 def main() -> int:

@@ -116,3 +116,22 @@ async def test_a_full_disk_fails_all_and_commits_nothing(tmp_path: Path) -> None
     async with database.read() as tx:
         assert await tx.scalar(select(func.count()).select_from(rows)) == 1
     await database.close()
+
+
+async def test_two_that_lock_the_same_announcements_crosswise_do_not_stop_each_other(database: Database) -> None:
+    other = Database(database.url)
+    async with database.write() as tx:
+        await tx.execute(rows.insert(), [{"id": 1}, {"id": 2}])
+
+    def locking(id_: int) -> Work[int]:
+        async def work(tx: AsyncConnection) -> int:
+            await tx.execute(select(rows).where(rows.c.id == id_).with_for_update())
+            if not database.sqlite:
+                await tx.execute(text("SELECT pg_sleep(0.1)"))  # the other has its first by now
+            return id_
+
+        return work
+
+    order = [(database, 1), (other, 2), (database, 2), (other, 1)]
+    assert await asyncio.gather(*(one.commit(locking(id_), about=f"an_{id_}") for one, id_ in order)) == [1, 2, 2, 1]
+    await other.close()

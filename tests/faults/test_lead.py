@@ -281,12 +281,12 @@ async def test_posted_in_the_very_moment_of_the_promotion(furnish: Furnish, monk
     desk = await furnish(within=1, here=["at the gate"], there=[NotSent("Busy.", 1)])
     write, gate = desk.ctx.database.commit_each, platform(desk, "here").gate
 
-    async def commit(bulk: Any, item: Any) -> Any:
+    async def commit(bulk: Any, item: Any, *, about: str) -> Any:
         promotes = getattr(item, "__qualname__", "").startswith("Lead._follow")
         if promotes and moment != "after":
             gate.set()
             await asyncio.sleep(0.2 if moment == "before" else 0)
-        result = await write(bulk, item)
+        result = await write(bulk, item, about=about)
         if promotes and moment == "after":
             gate.set()
             await asyncio.sleep(0.2)

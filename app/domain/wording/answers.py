@@ -9,28 +9,12 @@ import re
 from collections.abc import Iterator
 
 from app.domain.announcement import Kind
-from app.domain.wording.english import English, pattern
-from app.domain.wording.readers import NEXT, NOT, TIME, acts, says_what_to_do, says_who
+from app.domain.wording.acts import NOT, acts, says_what_to_do
+from app.domain.wording.news import says_when_next, says_where_next
+from app.domain.wording.readers import names_others, says_who
 from app.domain.wording.rule import Draft, Rule, Severity, Spot
 
 _ASKED = frozenset({Kind.INITIAL, Kind.REPORT_ANSWER, Kind.SUMMARY})
-
-_SOURCE = re.compile(
-    r"\b(?:updates?|news|more|information|details|announce\w*|post\w*|inform\w*|tell you|say)\b[^.!?\n]{0,80}?\b(?:here|only|this (?:account|channel|page|thread|post)|https?://|our \w+(?: \w+)?"
-    r" (?:page|account|channel|blog)|status page)|(?:\bhere\b|\bthis (?:account|channel|page|thread)\b|https?://\S*|\bstatus page\b)[^.!?\n]{0,60}\b(?:updates?|news)\b",
-    re.I,
-)
-_UNAFFECTED = (
-    r"(?:not|never|un|n't)[ -]?(?:\w+ )?(?:affected|impacted|at risk|touched|exposed|vulnerable|involved)", "unaffected", r"(?:everyone|everybody|anyone|all) (?:else|other)",
-    r"if (?:you )?(?:did|do|have|are|were)(?: not|n't)", "if not", r"if you (?:\w+ )?only", "only if", r"(?:is|are|you're) (?:fine|safe|ok|okay)", r"need not", "otherwise",
-)  # fmt: skip
-_OUTRIGHT = pattern(*_UNAFFECTED)
-_OTHERS = pattern(*_UNAFFECTED, "others?", r"do not|don't|stay (?:off|away)|keep away|keep using|nothing to do|no action")
-
-
-def names_others(english: English, *, outright: bool = False) -> bool:
-    """Whether something is said to those who are not affected; not `outright`, what nobody shall do is enough."""
-    return english.has(_OUTRIGHT if outright else _OTHERS)
 
 
 def _missing(draft: Draft, answer: str, said: bool, told: str) -> Iterator[Spot]:
@@ -64,11 +48,16 @@ def _unaffected_missing(draft: Draft) -> Iterator[Spot]:
     )
 
 
+_GREETING = re.compile(
+    r"\W*(?:subject:.*|(?:hi|hello|hey|dear|good (?:morning|evening|afternoon|day)|gm|g'day|greetings|to)\b[^.!?\n]{0,60}[,.!:]?$)", re.I
+)
+
+
 def _affected_not_first(draft: Draft) -> Iterator[Spot]:
     english = draft.english
     for sentence in english.sentences if english else ():
         words = re.findall(r"\w+", sentence.text)
-        if len(words) <= 3:
+        if len(words) <= 3 or _GREETING.match(sentence.text):
             continue
         if english and not says_who(english, sentence.text) and not acts(sentence) and not NOT.match(sentence.text):
             yield Spot(sentence.start, sentence.end, "This comes before who is affected. Begin with who is, and what they do.")
@@ -76,20 +65,26 @@ def _affected_not_first(draft: Draft) -> Iterator[Spot]:
 
 
 def _single_source_missing(draft: Draft) -> Iterator[Spot]:
-    if draft.english and not draft.english.has(_SOURCE):
+    if draft.english and not says_where_next(draft.english):
         yield Spot(len(draft.text), len(draft.text), "Readers do not learn where further updates will be. Say it: “Updates only here.”")
 
 
 def _next_update_missing(draft: Draft) -> Iterator[Spot]:
-    if draft.english and not draft.english.with_both(NEXT, TIME):
+    if draft.english and not says_when_next(draft.english):
         yield Spot(
             len(draft.text), len(draft.text), "Readers do not learn when to look again. Give the time of the next update, with its zone."
         )
 
 
+def _named(product: str, text: str) -> bool:
+    """Whether it is there by its name, or by all its words at least."""
+    words = text.casefold()
+    return product.casefold() in words or all(re.search(rf"(?<!\w){re.escape(word)}", words) for word in product.casefold().split())
+
+
 def _product_unnamed(draft: Draft) -> Iterator[Spot]:
     products, affected = draft.known.products, draft.known.affected_products
-    if len(products) > 1 and affected and not any(product.casefold() in draft.text.casefold() for product in affected):
+    if len(products) > 1 and affected and not any(_named(product, draft.text) for product in affected):
         yield Spot(len(draft.text), len(draft.text), f"You have several products, and the text names none of these: {', '.join(affected)}.")
 
 

@@ -139,8 +139,8 @@ _GAP = (
 )
 _BRACKETS = re.compile(r"(?<![\w\]!\[])\[(?P<words>[A-Za-z][^\[\]\n]{1,200})\](?![(\[:])")
 _PLACEHOLDER = re.compile(
-    r"\{\{[^{}\n]*\}\}|<%[^%\n]*%>|\{%[^%\n]*%\}|<(?:[A-Z][A-Z0-9]*[ _-])*[A-Z][A-Z0-9]+>|<(?:insert|your|the) [^<>=\n]{2,60}>"
-    r"|(?<![\w-])(?:TODO|TBD|FIXME|X{3,})(?![\w-])|\bCVE-\d{4}-X+\b|\bHH:MM\b|(?i:\blorem ipsum\b)"
+    r"\{\{[^{}\n]*\}\}|\*\|[A-Z_:]+\|\*|%%[\w ]+%%|(?<!\w)%[A-Z][A-Z_]+%|\[\[[\w .-]+\]\]|\$\{[^}\n]+\}|<<[\w .-]+>>|(?<![{$])\{[a-z]+(?:_[a-z]+)+\}(?!\})|<%[^%\n]*%>|\{%[^%\n]*%\}|<(?:[A-Z][A-Z0-9]*[ _-])*[A-Z][A-Z0-9]+>|<(?:insert|your|the) [^<>=\n]{2,60}>"
+    r"|(?<![\w-])(?:TODO|TBD|FIXME|X{3,})(?![\w-])|\bCVE-\d{4}-X+\b|\bHH:MM\b|(?i:\bx\d?x?:xx\b|\b(?:xx|\?\?|\d\d):(?:xx|\?\?)(?!\w))|(?i:\blorem ipsum\b)"
 )
 _TAGS_OF_HTML = frozenset(
     [
@@ -174,11 +174,19 @@ _TAGS_OF_HTML = frozenset(
 def _placeholder(draft: Draft) -> Iterator[Spot]:
     told = "A gap of a template was left in. Fill it or take it out."
     for found in _PLACEHOLDER.finditer(draft.text):
+        if _in_code(draft.text, found):
+            continue
         if found[0].strip("<>") not in _TAGS_OF_HTML and not (found[0] == "TODO" and _shouted(draft.text, found.end())):
             yield Spot(*found.span(), told)
     for found in _BRACKETS.finditer(draft.text):
         if _is_gap(found["words"], at_start=not draft.text[: found.start()].rpartition("\n")[2].strip()):
             yield Spot(*found.span(), told)
+
+
+def _in_code(text: str, found: re.Match[str]) -> bool:
+    """Whether it is between backticks and no name of a gap: then the text speaks of code."""
+    line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
+    return line.count("`") % 2 == 1 and re.fullmatch(r"\W*[A-Za-z_][\w .-]*\W*", found[0]) is None
 
 
 def _shouted(text: str, end: int) -> bool:

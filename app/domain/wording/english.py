@@ -21,7 +21,7 @@ ENOUGH = 0.12
 FEWEST, NEARLY_ALL = 4, 0.85
 """How many words in small letters a text must have, and which share of them must be in the dictionary, to be English for that."""
 
-_FUNCTION_WORDS = frozenset([
+FUNCTION_WORDS = frozenset([
     "whether", "whatever", "ever", "once", "yes",
     "the", "and", "you", "your", "yours", "are", "our", "ours", "this", "that", "these", "those", "not", "have", "will", "with", "from", "were", "it", "its",
     "please", "only", "here", "there", "been", "who", "whose", "but", "can", "could", "would", "may", "if", "they", "them", "their", "what", "when", "where",
@@ -30,12 +30,16 @@ _FUNCTION_WORDS = frozenset([
     "which", "than", "then", "does", "did", "more", "some", "every", "without", "through", "because", "about", "out", "down", "need", "never", "still",
     "while", "between", "to", "an", "be", "had", "over", "has",
 ])  # fmt: skip
-_ONLY_ENGLISH = _FUNCTION_WORDS - frozenset([
+_ONLY_ENGLISH = FUNCTION_WORDS - frozenset([
     "is", "was", "we", "at", "no", "of", "for", "by", "can", "may", "or", "all", "will", "were", "where", "here", "us", "on", "since", "until", "now", "to",
     "an", "be", "had", "over", "has",
 ])  # fmt: skip
+_NO_NAME = re.compile(r"(?:v?\d[\d.:]*(?:am|pm|h)?|[a-z]\.[a-z])\.?", re.I)
+"""A version, a time or an abbreviation, which somebody's eyes or software may take for a host."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_SENTENCE = re.compile(r"[^\n]*?(?:[.!?…]+[\"'”’)\]]*(?=\s|$)|\n|$)")
+_SENTENCE = re.compile(
+    r"[^\n]*?(?:(?<!\b[ap]\.m)(?<!\be\.g)(?<!\bi\.e)(?<!\b[Nn]o)(?<!\b[MD]r)(?<!\bMrs)(?<!\b\d\.\d)(?<!\b\d\.\d\d)[.!?…]+[\"'”’)\]]*(?=\s|$)|\n|$)"
+)
 _CLAUSE = re.compile(r"[.;!?\n…—–]|:(?!//)|\s-\s|,?\s\b(?:but|instead|then|otherwise)\b")
 
 
@@ -59,7 +63,7 @@ class English:
     def of(cls, prose: str) -> English | None:
         """A text without its links, or None where it is not English."""
         words = [word.lower() for word in _WORD.findall(prose) if word != "https" and set(word) != {"x"}]
-        common = sum(word in _FUNCTION_WORDS for word in words)
+        common = sum(word in FUNCTION_WORDS for word in words)
         sure = sum(word in _ONLY_ENGLISH for word in words)
         told = bool(words) and common >= 0.2 * len(words) and sure >= ENOUGH * len(words)
         return cls(prose, tuple(_sentences(prose))) if told or _mostly_known(prose) else None
@@ -79,6 +83,13 @@ class English:
         return any(one.search(sentence.text) and other.search(sentence.text) for sentence in self.sentences)
 
 
+def without_names(text: str, names: Iterable[str]) -> str:
+    """The text with these names blanked, character for character: “Yesterday's Tide” is no day."""
+    for name in names:
+        text = re.sub(re.escape(name), lambda found: "_" * len(found[0]), text, flags=re.I)
+    return text
+
+
 def _mostly_known(prose: str) -> bool:
     """Whether nearly all words are in the dictionary; those with a capital may be names, or a language's nouns."""
     words = [word for word in _WORD.findall(prose[:LONGEST]) if len(word) > 1 and word.islower() and word != "https" and set(word) != {"x"}]
@@ -89,6 +100,8 @@ def without_links(text: str, links: Iterable[tuple[int, int]]) -> str:
     """The text with every link blanked and curly apostrophes straight, character for character."""
     prose = text.replace("’", "'")
     for start, end in links:
+        if _NO_NAME.fullmatch(prose, start, end):
+            continue
         length = end - start
         prose = prose[:start] + ("https://" + "x" * length if length > 8 else "x" * length)[:length] + prose[end:]
     return prose

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from app.domain.announcement import Kind
-from app.domain.wording.answers import names_others
+from app.domain.wording.acts import says_what_to_do
 from app.domain.wording.english import English
 from app.domain.wording.links import links, plain
-from app.domain.wording.readers import says_what_to_do, says_who
+from app.domain.wording.readers import names_others, says_who
 from app.domain.wording.rule import ROOM, Draft, Rule, Spot
 
 LINK = 23

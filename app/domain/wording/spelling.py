@@ -55,7 +55,9 @@ def _spelling(draft: Draft) -> Iterator[Spot]:
     names = {name.lower() for given in (*draft.known.products, *draft.fine, *draft.affected) for name in re.findall(r"[^\W\d_]+", given)}
     starts = {sentence.start for sentence in draft.english.sentences}
     unknown = (
-        word for word in _WORD.finditer(prose) if _is_prose(word, starts) and word[0].lower() not in names and not known(word[0].lower())
+        word
+        for word in _WORD.finditer(prose)
+        if _is_prose(word, starts) and word[0].lower() not in names and not known(word[0].lower()) and not known(word[0])
     )
     for word in islice(unknown, MOST):
         if meant := _meant(word[0].lower()):

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.domain.wording.acts import Ask, asks
 from app.domain.wording.english import English, clauses
 from app.domain.wording.names import is_bare_link
-from app.domain.wording.readers import Ask, asks, says_who
+from app.domain.wording.readers import says_who
 from app.domain.wording.rule import Draft, Rule, Spot
 from app.domain.wording.times import dates
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from app.domain.announcement import Kind
-from app.domain.wording.english import pattern
+from app.domain.wording.afterwards import FOLLOWS
+from app.domain.wording.english import pattern, without_names
 from app.domain.wording.rule import Draft, Rule, Spot
 
 _MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
@@ -20,10 +21,13 @@ _DATE = re.compile(
     rf"|(?P<month2>{_MONTH}) (?P<day2>[0-3]?\d)(?:st|nd|rd|th)?(?: ?[–-] ?[0-3]?\d)?(?:,? (?P<year2>20\d\d))?)\b",
     re.I,
 )
+_ANY_DAY = re.sub(r"\?P<[^>]*>", "?:", _DATE.pattern)
+_ANY_DATE = re.compile(rf"{_ANY_DAY}|\b[0-3]?\d[./][0-3]?\d[./]20\d\d\b", re.I)
+"""Also in numbers alone, whose day and month are anybody's guess."""
 _CLOCK = r"(?:[01]?\d|2[0-3])[:][0-5]\d"
 _A_CLOCK = re.compile(rf"(?<![\d:.])(?:{_CLOCK})(?![\d:])|\b(?:1[0-2]|0?[1-9]) ?(?:am|pm|a\.m\.|p\.m\.)", re.I)
 _ZONE = re.compile(
-    r"\b(?:UTC|GMT|CES?T|EES?T|WES?T|BST|[ECMP][SD]T|[ECMP]T|AK[SD]T|HST|IST|JST|KST|SGT|HKT|A[CEW][SD]T|NZ[SD]T|MSK|Z)\b|(?<=\d)Z\b|[+-]\d\d:?\d\d\b|\b[Tt]ime\b|\bin [A-Z]\w+|\b(?:noon|midnight)\b"
+    r"\b(?:UTC|GMT|CES?T|MES?Z|EES?T|WES?T|BST|[ECMP][SD]T|[ECMP]T|AK[SD]T|HST|IST|JST|KST|SGT|HKT|A[CEW][SD]T|NZ[SD]T|MSK|Z)\b|(?<=\d)Z\b|[+-]\d\d:?\d\d\b|\b[Tt]ime\b|\bin [A-Z]\w+|\b(?:noon|midnight)\b|\b(?:utc|gmt|cest|cet|[Ee]astern|[Pp]acific|Central|Mountain)\b"
 )
 _MANY = r"(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|several|some|few|a few|a couple of|couple of)"
 _RELATIVE = pattern(
@@ -33,6 +37,10 @@ _RELATIVE = pattern(
 _WINDOW = re.compile(
     rf"\b(?:between|from) (?P<start>{_CLOCK})(?: UTC)? (?:and|to|until) (?P<end>{_CLOCK}) UTC(?: on|,)? (?P<date>{_DATE.pattern})", re.I
 )
+_DAYS_OF_WINDOW = re.compile(
+    rf"\b(?:between|from) (?P<first>{_ANY_DAY})(?:,? {_CLOCK})?(?: UTC)?,? (?:and|to|until|till) (?P<last>{_ANY_DAY})(?:,? {_CLOCK})?", re.I
+)
+"""A window that names its days."""
 LEAP_YEAR = 2024  # in which every day exists
 _A_DAY = pattern("mondays?", "tuesdays?", "wednesdays?", "thursdays?", "fridays?", "saturdays?", "sundays?", "tomorrow")
 _ABOUT_READERS = pattern(r"you|your|users?|customers?|anyone|everyone|people|patients?|affected")
@@ -40,8 +48,8 @@ _ABOUT_READERS = pattern(r"you|your|users?|customers?|anyone|everyone|people|pat
 
 def _relative_time(draft: Draft) -> Iterator[Spot]:
     for sentence in draft.english.sentences if draft.english else ():
-        if not _DATE.search(sentence.text):
-            for found in _RELATIVE.finditer(sentence.text):
+        if not _ANY_DATE.search(sentence.text):
+            for found in _RELATIVE.finditer(without_names(sentence.text, draft.known.products)):
                 told = "Whoever reads this next week cannot tell when it was. Write the date and the time, with the zone."
                 start = sentence.start + found.start()
                 yield Spot(start, start + len(found[0]), told, severity="warn" if draft.kind is Kind.RESOLUTION else None)
@@ -60,25 +68,35 @@ def _time_zone_missing(draft: Draft) -> Iterator[Spot]:
 def _window_missing(draft: Draft) -> Iterator[Spot]:
     if draft.english is None:
         return
-    dates, clocks = len(list(_DATE.finditer(draft.text))), len(list(_A_CLOCK.finditer(draft.text)))
+    told = " ".join(sentence.text for sentence in draft.english.sentences if not FOLLOWS.search(sentence.text))
+    dates, clocks = sum(1 for _ in _ANY_DATE.finditer(told)), sum(1 for _ in _A_CLOCK.finditer(told))
     a_span = re.search(
         rf"\d ?[–-] ?\d{{1,2}} {_MONTH}|{_MONTH} \d{{1,2}} ?[–-] ?\d|\d{{1,2}}(?:st|nd|rd|th)? (?:to|and|until) \d{{1,2}}(?:st|nd|rd|th)? {_MONTH}",
-        draft.text,
+        told,
         re.I,
     )
     if not (dates >= 2 or (dates and clocks >= 2) or a_span):
-        told = "It does not say from when until when readers could be affected. Write both, with date, time and zone."
-        yield Spot(len(draft.text), len(draft.text), told)
+        lacks = "It does not say from when until when readers could be affected. Write both, with date, time and zone."
+        yield Spot(len(draft.text), len(draft.text), lacks)
 
 
 def _contradicts_facts(draft: Draft) -> Iterator[Spot]:
     yield from _other_window(draft)
     if draft.english is None or draft.kind in (Kind.RESOLUTION, Kind.SUMMARY, Kind.POSTMORTEM):
         return
+    for host in draft.known.affected_domains:
+        cleared = rf"(?<![\w.-]){_as_written(host)}(?:/\S*)? (?:is|was) (?:now )?(?:clean|safe|fine|ok|okay|genuine|ours again|not affected|unaffected)\b"
+        for found in re.finditer(cleared, draft.text, re.I):
+            yield Spot(*found.span(), f"The incident says that {host} is affected. Mend the text or the incident.")
     for product in draft.known.affected_products:
-        named = rf"(?<!\w)(?:{re.escape(product)})(?: itself)? (?:is|are|was|were) (?:not (?:affected|impacted)|unaffected)\s*(?=[.;!\n]|$)"
+        named = rf"(?<!\w)(?:{re.escape(product)})(?: itself)? (?:is|are|was|were) (?:not (?:affected|impacted)|unaffected)\s*(?=[.;!\n]|$|,(?! (?:if|unless|except|as long|provided|but|as far)\b))"
         for found in re.finditer(named, draft.text, re.I):
             yield Spot(*found.span(), f"The incident says that {product} is affected. Mend the text or the incident.")
+
+
+def _as_written(host: str) -> str:
+    """A pattern for the host, defanged or not."""
+    return r"(?:\.|\s?[\[({](?:\.|dot)[\])}]\s?| dot )".join(map(re.escape, host.split(".")))
 
 
 def _other_window(draft: Draft) -> Iterator[Spot]:
@@ -86,6 +104,7 @@ def _other_window(draft: Draft) -> Iterator[Spot]:
     started, ended = _moment(draft.known.started), _moment(draft.known.ended)
     if started is None or ended is None or draft.english is None:
         return
+    yield from _other_days(draft, started, ended)
     for sentence in draft.english.sentences:
         found = _WINDOW.search(sentence.text)
         date = _date(found, started.year) if found else None
@@ -97,6 +116,24 @@ def _other_window(draft: Draft) -> Iterator[Spot]:
                 start = sentence.start + found.start()
                 told = f"The incident says {_said(started)} to {_said(ended)} UTC. Mend the text or the incident."
                 yield Spot(start, start + len(found[0]), told)
+
+
+def _other_days(draft: Draft, started: datetime, ended: datetime) -> Iterator[Spot]:
+    """The first window that names its days, where it and the incident have no day in common, in whatever zone it is read."""
+    found = _DAYS_OF_WINDOW.search(draft.text)
+    first, last = (_day_of(found[name], started.year) for name in ("first", "last")) if found else ("", "")
+    if found and first and last:
+        day = timedelta(days=1)
+        if (
+            datetime.fromisoformat(f"{last}T00:00:00+00:00") + 2 * day <= started
+            or datetime.fromisoformat(f"{first}T00:00:00+00:00") - day >= ended
+        ):
+            yield Spot(*found.span(), f"The incident says {_said(started)} to {_said(ended)} UTC. Mend the text or the incident.")
+
+
+def _day_of(words: str, year: int) -> str:
+    found = _DATE.search(words)
+    return _date(found, year) if found else ""
 
 
 def dates(prose: str) -> Iterator[tuple[str, int, int]]:

@@ -28,7 +28,8 @@ _BELITTLES = pattern(
     r"clowns?", r"trolls?", r"idiots?", r"morons?", r"fools?", r"liars?", r"haters?", r"losers?", r"script kidd(?:ies|y)", r"attention[- ]seek\w+",
     r"(?:only |just )?(?:wants?|craves?|seeks?|after|looking for) (?:\w+ )?(?:attention|fame|clicks|clout)", r"publicity stunt", r"fake (?:researchers?|reports?|news)", r"(?:spreading|spreads?) (?:fud|lies|rumou?rs)", r"fud", r"clickbait",
     r"(?:amateur(?:ish)?|incompetent|ignorant|clueless) (?:\w+ )?(?:researchers?|reporters?|hackers?|reports?|claims?|person|individual|attempt)", r"(?:real|full) name (?:is|of the (?:reporter|researcher))", r"(?:his|her|their) (?:home )?address is",
-    r"has no (?:idea|clue)", r"does not (?:know|understand) what (?:he|she|they)",
+    r"(?:bored|spoil(?:t|ed)|jealous|bitter|disgruntled|angry|sad|lonely|unemployed) (?:\w+ )?(?:kids?|teen\w*|child(?:ren)?|boys?|girls?|students?|ex-\w+|nobod(?:y|ies)|persons?|man|woman|guy)", r"(?:lives?|living) (?:with|at) (?:his|her|their) (?:mother|mum|mom|parents)(?:'s?)?",
+    r"(?:flunked|dropped|kicked|thrown) out of", r"drop-?outs?", r"(?:mother|mum|mom|parents)'s? basement", r"with salt", r"has no (?:idea|clue)", r"does not (?:know|understand) what (?:he|she|they)",
 )  # fmt: skip
 _THREATENS = pattern(
     r"(?:legal|court|criminal) (?:action|steps|measures|proceedings|consequences|charges)", r"(?:our|the company's) (?:lawyers?|attorneys?|solicitors?|legal (?:team|department|counsel))", r"(?:sue|suing|prosecut\w+|press charges)",
@@ -42,7 +43,19 @@ _REPORTED = pattern(
     r"(?:the|this|that|his|her|their) (?:report|post|article|thread|tweet)",
 )
 _THANKS = pattern(
-    r"thank(?:s|ed|ful|fully|ing|you)?", r"grateful\w*", r"gratitude", r"appreciat\w+", r"credit (?:to|goes)", r"kudos", r"acknowledg\w+"
+    r"thank(?:s|ed|ful|fully|ing|you)?",
+    r"grateful\w*",
+    r"gratitude",
+    r"appreciat\w+",
+    r"cheers (?:for|to)",
+    r"ta for",
+    r"th?a?nx|thx|tys?m|ty",
+    r"hats? off to",
+    r"tip of the hat",
+    r"(?:owe|in debt to) (?:you|him|her|them|\w+)",
+    r"credit (?:to|goes)",
+    r"kudos",
+    r"acknowledg\w+",
 )
 _PROMISES = pattern(
     r"(?:all|every\w*|everyone's) (?:\w+ )?(?:funds?|data|money|accounts?|assets?|deposits?|wallets?|users?|customers?|systems?|keys?|passwords?) (?:is|are|remains?)(?: and (?:will )?(?:remain|stay))?(?: \w+| 100 ?%)? (?:safe|secure|safu)",

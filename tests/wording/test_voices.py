@@ -1,5 +1,6 @@
 """Whole messages in `voices/`, written and labelled before anybody had seen what the checks say of them: plain and chatty ones that are good, and
-ones that are wanting beside twins that are not.
+ones that are wanting beside twins that are not, ones that
+lack an answer.
 
 Each file was a measure once, for rules that were made without it; what came out otherwise was mended by what it means.
 """
@@ -21,6 +22,12 @@ STILL_OTHERWISE = {
     "wexcombe-guest-wifi": "names the product by other words: “guest accounts” for Guest Wi-Fi",
     "chatty-campconf-wifi": "the act itself is misspelt, “chnage that password”",
     "bad-looking-into-it": "“give us some room” is taken for something to do; it is blocked for the other answer",
+    "fin-mossrunner-mod": "what happened and whom it concerns stand in one sentence, for an emoji ends none",
+    "lack-act-hacker-plea": "what is asked of the attacker is taken for something to do",
+    "lack-act-church-list": "“please hold the treasurer in your prayers” is taken for something to do",
+    "lack-aff-cloud-host": "“those which are not in use” is taken for people",
+    "lack-aff-hw-wallet": "“give it to friends who …” is taken for people",
+    "lack-aff-summary-circular": "the customers who are thanked are taken for those who are affected",
 }
 """What comes out otherwise than labelled, and why."""
 
@@ -31,7 +38,7 @@ def _case(case: Case) -> object:
 
 
 def test_they_are_many_and_each_is_another() -> None:
-    assert len({case.id for case in CASES}) == len(CASES) >= 270
+    assert len({case.id for case in CASES}) == len(CASES) >= 490
     assert len({case.text for case in CASES}) == len(CASES)
     assert {case.id for case in CASES} >= set(STILL_OTHERWISE)
 

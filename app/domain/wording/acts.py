@@ -21,17 +21,25 @@ DO = (
     r"|exit|shut|power|isolate|mute|ask|tell|write|e-?mail|read|see|apply|add|search|look|find|audit|invalidate|terminate|end|expire|destroy|wipe|format"
     r"|erase|factory|import|export|claim|exchange|return|throw|ignore|quit|leave|unsubscribe|reboot|refresh|reload|try|generate|swap|sweep|sell|redeem|repay"
     r"|choose|pick|come|hold|hit|bring|keep|drive|measure|rename|press|tap|click|ring|phone|hang|answer|acknowledge|reconnect|rebuild|unpublish|deposit|hand|talk|lower"
-    r"|raise|drop|rollback|roll back|allow|decline|hide|share|save|note|print|mark|limit|unpair|re-?pair|re-?scan|re-?run|sanitise|sanitize|encrypt)"
+    r"|raise|drop|roll back|allow|decline|hide|share|save|print|mark|limit|unpair|re-?pair|re-?scan|re-?run|sanitise|sanitize|encrypt)"
 )
 _LEAD = (
-    r"(?:^(?:[-*•–·]|\d{1,2}[.)])?|[,:(>]|\b(?:please|kindly|then|and|or|now|immediately|first|next|also|simply|just|instead|straight|quickly|always|you|should|must|can|to)(?: (?:also|now|immediately|at once|first|either|still|should"
+    r"(?:^(?:[-*•–·]|\d{1,2}[.)])?|[,:(>](?: to)?|\b(?:please|kindly|then|and|or|now|immediately|first|next|also|simply|just|instead|straight|quickly|always|you|should|must|can"
+    r"|(?:is|be|needs?|ha(?:s|ve)|ought|asked|advised|urged|recommended|required|remember|want|wish|best|better|you|users|customers|everyone|anyone|clients|members|please|kindly|and|or|way|steps?|sure) to)(?: (?:also|now|immediately|at once|first|either|still|should"
     r"|must|need to|have to|can|may|may want to|ought to|are advised to|are asked to))*)\s*"
 )
-_ACT = re.compile(rf"{_LEAD}\b(?P<verb>{DO})\b(?!\s*:)(?!-)", re.I)
+_ACT = re.compile(
+    rf"{_LEAD}\b(?P<verb>{DO})\b(?!\s*:)(?![-@])(?!(?<=mail)[,.;)])(?! (?:is|are|was|were|has|have|had|will|goes|went|came)\b)", re.I
+)
 _NO_ACT = pattern(
     r"next (?:update|report|post|check|review|release|run)",
     r"(?:if|when|once|unless|while|whenever|after|before|what|which|where|whether|how|because) you(?: (?:have|had|did|do|can|could|still|also|only|ever|never|already|just))* \w+",
     r"(?:follow|watch|check|see|visit|read|go to|use|find|get)(?: (?:us|our|this|the|here|https?://\S*|@\w+|on|official|account|page|channel|status|\w+)){0,6} (?:for|to (?:get|see|hear|receive)) (?:\w+ )?(?:updates?|news|information|details)",
+    r"(?:follow|watch) (?:https?://\S*|x{4,}|@\w+|us\b|our\b|this\b)",
+    r"(?:vendors?|suppliers?|employees|staff|contractors?|colleagues|engineers|auditors?) (?:have|has|had|were|was|will|are|is)\b[\w ,']*",
+    r"an? [\w -]{1,40} (?:can|could|may|might)\b[\w ]*",
+    r"^\W*update from (?!v?\d|version)\w+|^\W*contact\W*$|(?:hold|holding) off",
+    r"(?:reach|contact) us (?:at|on|under|via|by|through)",
     r"(?:to|can|will|could|would|us) (?:see|look|find|check|determine|investigate|use)\b",
     r"(?:we|they|attackers?|it|which|who)(?: \w+)? (?:can|will|must|should|are|have)[\w' ]*",
 )
@@ -42,7 +50,7 @@ _COMMAND = re.compile(
     r"^\W*(?:\d{1,2}[.)]\s*)?(?:(?:then|now|please|instead|also|just|simply|kindly|and|or|so|immediately|right away|tonight|today),? |(?:first|next), )*"
     r"(?!(?:like|plus|except|save|note|accept|see|watch|trust|know|remember|understand|thank|bear|have|let|give us|grant us|allow us|hope|wish|regret|feel|mean|find|in|on|at|over|access|work|report|support|control)\b)"
     r"(?P<verb>[a-z]+)(?: (?:or|and) \w+)? (?:(?:up|off|out|through|over|away|back|into|down|in|on|at|to|from|for) )?"
-    r"(?:your|the|an?|its?|their|them|this|these|those|that|all|any|every|each|one|some|our|us|what|both|whatever|how|whether|everything|anything|yourself|afresh|again|\d[\w.]*)\b",
+    r"(?:your|the|(?-i:an?)|its?|their|them|this|these|those|that|all|any|every|each|one|some|our|us|what|both|whatever|how|whether|everything|anything|yourself|afresh|again|\d[\w.]*)\b",
     re.I,
 )
 _AND_DO = re.compile(
@@ -52,6 +60,19 @@ _AND_DO = re.compile(
 """After it a denial is over: “don't reply and report it”, where nobody would ask not to."""
 _NO_VERBS = FUNCTION_WORDS | {
     "even",
+    "contain",
+    "include",
+    "remain",
+    "concern",
+    "affect",
+    "involve",
+    "require",
+    "need",
+    "belong",
+    "mean",
+    "matter",
+    "show",
+    "reach",
     "off",
     "up",
     "well",
@@ -79,10 +100,10 @@ _NOTHING_TO_DO = pattern(
     r"(?:nothing|no action|none) (?:is|are|will be) (?:needed|required|necessary|asked)",
     r"(?:not|\w+n't) (?:asking|need|want) (?:for )?anything (?:\w+ )?(?:of|from) you",
     r"you(?:'ll| will| can| should| may)? do nothing|(?<!or )do nothing",
-    r"(?:sit|hang|hold) tight|stay put|stand by|stay where you are|(?:please|just|and|then) hold (?:off|on)",
+    r"(?:sit|hang|hold) tight|stay put|stand by|stay where you are",
     r"(?:by|all by|of|on) (?:itself|themselves|its own|their own)(?: accord)?",
     r"automatically",
-    r"no (?:further )?(?:action|steps?)(?: \w+){0,3} (?:needed|required|necessary)",
+    r"no (?:\w+ )?(?:action|steps?)(?: \w+){0,3} (?:needed|required|necessary)",
     r"(?:you|affected \w+|they) (?:do not|don't|need not|need) (?:need to |have to )?do (?:anything|nothing)",
     r"you need to do nothing",
     r"you (?:needn't|need not|do not have to|don't have to|do not need to|don't need to) (?!worry|panic|be|fear)\w+",
@@ -95,27 +116,36 @@ _NOTHING_TO_DO = pattern(
 )
 _ADVICE = pattern(
     r"(?<=, )please(?=\.|!|$)",
-    r"please (?:also |now |immediately |kindly )?(?!(?:note|be|bear|accept|know|find|rest|understand|forgive|excuse|stay tuned|remember|do|don't|never|avoid|trust|also|now)\b)\w+",
+    r"please (?:also |now |immediately |kindly )?(?!(?:note|be|bear|accept|know|hold off|refrain|abstain|hesitate|find|rest|understand|forgive|excuse|stay tuned|remember|do|don't|never|avoid|trust|also|now)\b)\w+",
     r"(?<!we )(?<!it )(?<!this )(?<!that )(?<!there )(?<!which )(?<!service )(?<!website )(?<!site )(?<!fix )(?<!patch )(?<!update )(?<!team )(?<!everything )"
     r"(?:should|must) (?!not\b|never\b|be\b|have\b|see\b|know\b|take\b|work\b|apologi|say\b)\w+",
-    rf"(?:recommend|advise|suggest|urge|ask|encourage)\w*(?: that)?(?: you| users| everyone| customers| anyone| affected \w+| all \w+)?(?: to)? (?:{DO}|\w+ing)\b[\w ]*",
+    rf"(?:recommend|advise|suggest|urge|ask|encourage)\w*(?<!been asked)(?<!been told)(?: that)?(?: you| users| everyone| customers| anyone| affected \w+| all \w+)?(?: to)? (?:{DO}|\w+ing)\b[\w ]*",
     r"(?:should|must|needs? to|has to|have to|ought to) be (?:re)?\w+(?:ed|n|t)",
     r"(?:make|be) sure (?:to|that|you)",
+    r"(?:are|is|being|be) (?<!been )(?:asked|encouraged|advised|urged|invited|requested|recommended|required|told) to (?!note\b|be\b|remain\b|bear\b|know\b|avoid\b|refrain\b)\w+",
     r"(?:your part|your turn|action|to do|what to do|what you (?:need to|must|should) do|needed from you)[^:.\n]{0,20}: *(?:none|nothing|no action)",
     r"(?:^|(?<=[,;.:!\n] )|(?<=\band )|(?<=\bthen )|(?<=\bplease ))have (?:your|them|someone|somebody|any|all|it)\b[\w ]+",
-    r"(?:what )?(?:i|we)'d (?:ask|do|like|swap|change|move|delete|suggest|recommend|advise|update|reset|rotate)\b",
+    r"what (?:i|we)'d do",
+    r"(?:i|we)'d (?:ask|swap|change|move|delete|suggest|recommend|advise|update|reset|rotate)\b",
     r"then (?:a )?new \w+",
     r"(?:off|on|out|down)(?: \([^)\n]*\))? (?:till|until) (?:the|we|further|it|you)\b",
     r"you(?:'ll| will)(?: \w+)? (?:be asked|be prompted|need|have) to",
 )
 _OTHERS_DO = pattern(
-    r"(?:everyone|everybody|anyone|anybody|all) (?:else|other)", r"others?", r"(?:not|un)[ -]?(?:affected|impacted|concerned|at risk)", r"the rest",
+    r"(?:everyone|everybody|anyone|anybody|all) (?:else|other)", r"others?", r"(?:not|un)[ -]?(?:affected|impacted|concerned|at risk)", r"the rest", r"not (?:on|in|part of) (?:it|there|the list)",
     r"if (?:you|your \w+)? ?(?:did|have|had|do|were|are|was|is)?(?: not|n't| never)\b[\w ]*",
 )  # fmt: skip
 """To whom it is no answer that nothing need be done: those who are not affected."""
+_FINE = pattern(
+    r"(?:not|n't) (?:about|concern|affect|touch) you",
+    r"not you|not (?:on|in|part of) (?:it|there|the (?:list|dump))",
+    r"(?:users?|customers?|clients?|members?|people|everyone|everybody|others?) (?:is|are) (?:fine|safe|ok|okay|good)",
+    r"you(?:'re| are) (?:fine|good|safe|ok|okay|not (?:affected|concerned|impacted))",
+    r"(?:is|are) (?:unaffected|not (?:affected|concerned|involved|impacted|vulnerable))",
+)
 _UNKNOWN = pattern(
     r"(?:do not|don't|cannot|can't) (?:yet )?(?:know|say|tell|confirm)(?: yet| for certain| exactly)? (?:who|which|whether|how many|if)",
-    r"(?:not (?:yet )?known|unknown|unclear|too early to (?:say|tell))",
+    r"(?:not (?:yet )?known|unknown(?! (?:persons?|people|attackers?|part(?:y|ies)|actors?|third|sources?|individuals?|users?|numbers?))|unclear|too early to (?:say|tell))",
 )
 
 
@@ -124,8 +154,8 @@ def says_what_to_do(english: English) -> bool:
     told = [clause for sentence in english.sentences for clause in clauses(sentence)]
     if any(_NOTHING_TO_DO.search(clause.text) and not _OTHERS_DO.search(clause.text) for clause in told) or english.has(_ADVICE):
         return True
-    told = [clause for sentence in english.sentences if not sentence.text.endswith("?") for clause in clauses(sentence)]
-    if any(acts(clause) or _commands(clause) for clause in told):
+    asked = [clause for sentence in english.sentences if not sentence.text.endswith("?") for clause in clauses(sentence)]
+    if any(acts(clause) or _commands(clause) for clause in asked if not _FINE.search(clause.text)):
         return True
     meanwhile = _UNKNOWN.sub("", english.prose)
     return meanwhile != english.prose and (bool(NOT.search(meanwhile)) or says_when_next(english))

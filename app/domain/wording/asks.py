@@ -13,8 +13,8 @@ from app.domain.wording.rule import Draft, Rule, Spot
 
 _CODE = r"(?:(?:\d+|six|four|eight)[- ]digit|verification|one[- ]time|security|sms|2fa|mfa|otp|authenticat\w+|log-?in|access|confirmation|backup|recovery)[- ](?:pass)?codes?"
 _SECRETS = rf"(?:(?:seed|recovery|secret|backup|mnemonic|wallet)[- ](?:phrases?|words?)|mnemonics?|seeds?|private keys?|secret keys?|passwords?|passcodes?|passphrases?|pin(?: code)?s?|(?:12|24|twelve|twenty-four)[- ]words?|(?:four|six|eight|\d) digits|{_CODE}|codes? (?:that )?(?:we|you)\b|otps?|cvv|card numbers?)"
-_VERBS = r"(?:enter|type(?: in)?|input|submit|send|provide|share|give|confirm|verify|validate|reply|respond|paste|fill in|upload|import|tell us|e-?mail us|message us|dm us|supply|re-?enter|disclose)"
-_ADVERBS = r"(?:please|now|kindly|simply|just|also|immediately|first|then|always|quickly)"
+_VERBS = r"(?:enter|type(?: in)?|input|submit|send|provide|share|give|write(?! down\b)|confirm|verify|validate|reply|respond|paste|fill in|upload|import|tell us|e-?mail us|message us|dm us|supply|re-?enter|disclose)"
+_ADVERBS = r"(?:please|now|kindly|simply|just|also|immediately|first|then|always|quickly|after|afterwards|later|next)"
 _ASK = (
     rf"(?:^|[,:(]|\b(?:please|kindly|then|and|now|first|simply|just|must|should|have to|need to|needs to|asked to|required to"
     rf"|we (?:ask|need|want|require|invite|urge) (?:you|users|customers|everyone|all \w+) to|(?:form|page|tool|site|link|button|app) to))\s*(?:{_ADVERBS}\s+)*"

@@ -22,18 +22,18 @@ _SPEAK = r"(?:post|tell|inform|write|share|publish|announce|say|report|answer|ma
 NEXT = pattern(
     r"updates?", r"follow-?ups?", r"news", r"bulletins?", r"next(?! to\b)", r"more(?! than\b)", r"report back", r"hear (?:from us|more)", r"(?:is|are|be|we're|^\W*) ?back (?:in|here|on|at|with)",
     rf"(?:we|i|we'll|i'll|will|the \w+|to)(?: (?:all|only|also|then|next|first|here|will|shall|can|are|am|going|to|it|this)){{0,3}} {_SPEAK}", r"when:", r"renewed", r"up to date", r"again (?:at|on|by|here|in|before|within|every)",
-    r"(?:when|where) (?:we|i)(?:'ll| will)? \w+", r"(?:there )?(?:comes|follows) an? \w+", r"new comment", r"expect (?:the|an?|more|our)", r"(?:keep|keeping) you (?:posted|informed|updated)", r"statement",
+    r"(?:will be|is|are) (?:revised|refreshed|extended)", r"first (?:at|on|by)", r"(?:new|fresh|further) (?:comment|entry|note|information|word)", r"(?:when|where) (?:we|i)(?:'ll| will)? \w+", r"(?:there )?(?:comes|follows) an? \w+", r"new comment", r"expect (?:the|an?|more|our)", r"(?:keep|keeping) you (?:posted|informed|updated)", r"statement",
 )  # fmt: skip
 """Words for what is said next."""
 
 _PLACE = re.compile(
     r"\bhere\b|\b(?:this|our|the|same|that|pinned|official)(?: [\w-]+){0,2} (?:accounts?|channels?|pages?|threads?|posts?|lists?|forum|blog|place|app|feed|topic|server|site|website|issues?|dashboard|group|boards?|screens?|chat|discussions?|newsletter|room|magazine|foyer"
-    r"|mailbox|inbox|list)\b|\bstatus page\b|\bin the (?:\w+ )?app\b|\bby (?:e-?mail|mail|letter|text|sms)\b|https?://|(?<!\w)x{4,}(?!\w)|(?<!\w)@\w{2,}|\bis where we\b|\bthread (?:below|above)|\b(?:elsewhere|nowhere (?:else|online)|no other channel)\b"
+    r"|mailbox|inbox|list)\b|\bstatus page\b|\bin the (?:\w+ )?app\b|\bby (?:e-?mail|mail|letter|text|sms)\b|https?://|(?<!\w)x{4,}(?!\w)|(?<!\w)@\w{2,}|\bis where we\b|(?<![\w&])#[a-z][\w-]+|\bthread (?:below|above)|\b(?:elsewhere|nowhere (?:else|online)|no other channel)\b"
     r"|\b(?:mail|e-?mail|write to) you\b|\bin your [\w &]{0,40}(?:mailbox|inbox|app|account)\b",
     re.I,
 )
 _SAYS_MORE = pattern(
-    r"updates?", r"follow-?ups?", r"news", r"bulletins?", r"next(?! to\b)", r"more(?! than\b)", r"back (?:in|on|here|at|with)", r"here (?:again|only)", r"only here", r"threads?", r"new comment", r"(?:there )?(?:comes|follows) an? \w+", r"(?:when|where) (?:we|i)(?:'ll| will)? \w+", r"expect (?:the|an?|more|our)", r"up to date", r"information", r"details",
+    r"updates?", r"follow-?ups?", r"news", r"bulletins?", r"next(?! to\b)", r"more(?! than\b)", r"back (?:in|on|here|at|with)", r"here (?:again|only)", r"only here", r"threads?", r"(?:will be|is|are) (?:revised|refreshed|extended|kept)", r"progress", r"diary", r"(?:record|coordination|advisory|log)\b[^.!?\n]{0,40}\b(?:is|in|happens|at)", r"(?:new|fresh|further) (?:comment|entry|note|word)", r"write everything", r"new comment", r"(?:there )?(?:comes|follows) an? \w+", r"(?:when|where) (?:we|i)(?:'ll| will)? \w+", r"expect (?:the|an?|more|our)", r"up to date", r"information", r"details",
     rf"(?:we|i|we'll|i'll|will|shall|going to|only|place|where)(?: (?:we|all|only|also|then|next|first|here|will|shall|can|are|am|going|to|it|this|be)){{0,3}} {_SPEAK}", r"announce\w*", r"posts", r"hear (?:from us|more)", r"statements?", r"again on", r"the same goes (?:on|to)",
     r"(?:writing|putting|posting|tracking|keep(?:ing)?)\b[^.!?\n]{0,40}\b(?:up|posted|informed|here|in|on)", r"(?:where|when)(?: we)?(?:'ll| will)? ?be:", r"advisor(?:y|ies)", r"renewed", r"latest",
 )  # fmt: skip

@@ -15,7 +15,7 @@ from app.domain.wording.english import pattern, without_names
 from app.domain.wording.rule import Draft, Rule, Spot
 
 _MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
-_MONTH = rf"(?:{'|'.join(_MONTHS)}|{'|'.join(month[:3] for month in _MONTHS)})\.?"
+_MONTH = rf"(?:{'|'.join(_MONTHS)}|{'|'.join(month[:3] for month in _MONTHS)}|sept)\.?"
 _DATE = re.compile(
     rf"\b(?:(?P<iso>20\d\d-\d\d-\d\d)|(?P<day>[0-3]?\d)(?:st|nd|rd|th)?(?: ?[–-] ?[0-3]?\d)? (?P<month>{_MONTH})(?:,? (?P<year>20\d\d))?"
     rf"|(?P<month2>{_MONTH}) (?P<day2>[0-3]?\d)(?:st|nd|rd|th)?(?: ?[–-] ?[0-3]?\d)?(?:,? (?P<year2>20\d\d))?)\b",

@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ def load_destinations(settings: Settings, environ: Mapping[str, str] = os.enviro
 
 
 def read_entries(path: Path) -> list[dict[str, Any]]:
-    """The tables `[[destination]]` as the file has them. Raises `ConfigurationError`."""
+    """The tables `[[destination]]` as the file has them; what ten thousand have in common is one string. Raises `ConfigurationError`."""
     try:
         data = tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -48,7 +49,7 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
         problems.append(f"{path}: `destination` must be a list of tables: write [[destination]].")
     if problems:
         raise ConfigurationError(problems)
-    return list(entries)
+    return [{sys.intern(key): sys.intern(value) if type(value) is str else value for key, value in entry.items()} for entry in entries]
 
 
 def public_entries(path: Path) -> list[dict[str, Any]]:

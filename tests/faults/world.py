@@ -12,6 +12,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.rehearsal.stand_ins.quota import Quota
 from app.rehearsal.stand_ins.server import Running, main_port, start_in_process
 from app.rehearsal.stand_ins.stand_in import Entry, Post
 from tests.faults.proxy import Wire, wires
@@ -47,6 +48,9 @@ class World:
 
     def _turn_back(self, asked: Mapping[str, Asked]) -> None:
         for name, stand_in in self.running.stand_ins.items():
+            for what, held in vars(stand_in).items():
+                if isinstance(held, Quota):  # what it had counted is turned back too: fifty turns would use its quarter of an hour up
+                    setattr(stand_in, what, Quota(held.seconds))
             posts, log = self.kept[name]
             left, numbers = Counter(asked[name]), dict[int, int]()
             stand_in.log.clear()

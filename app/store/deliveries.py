@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.contract import ReadBack, Receipt
 from app.domain.announcement import AnnouncementState
 from app.domain.delivery import FINAL, NOTHING_UNDER_WAY, DeliveryState, Event, Impossible, Progress
-from app.store.records import first, many
+from app.store.records import first, many, many_by_many
 from app.store.tables import announcements, attempts, deliveries
 
 
@@ -94,8 +94,9 @@ _CLOSED_AS = {
 
 async def of_digest(tx: AsyncConnection, digest: str, only: Sequence[str] | None = None) -> list[DeliveryRow]:
     """All deliveries of one manifest, in its order, or those to the given destinations alone."""
-    query = select(deliveries).where(deliveries.c.digest == digest).order_by(deliveries.c.position)
-    return await many(tx, DeliveryRow, query if only is None else query.where(deliveries.c.destination.in_(only)))
+    query = select(deliveries).where(deliveries.c.digest == digest)
+    query = query if only is None else query.where(deliveries.c.destination.in_(only))
+    return await many_by_many(tx, DeliveryRow, query, deliveries.c.position)
 
 
 async def get(tx: AsyncConnection, id_: str) -> DeliveryRow | None:

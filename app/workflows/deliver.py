@@ -218,7 +218,8 @@ class _Errand:
         return row.role == Role.PRIMARY.value and row.destination == self.courier.leads
 
     def _late_primary(self, row: DeliveryRow) -> bool:
-        return row.role == Role.PRIMARY.value and row.destination != self.courier.leads
+        """Whether it may become a pointer yet: one whose first part is out ends its thread."""
+        return row.role == Role.PRIMARY.value and row.destination != self.courier.leads and not row.done
 
     async def _led(self, row: DeliveryRow) -> tuple[DeliveryRow, bool]:
         """Waits for the permalink to point to, or until it leads itself; whether there is one, or none is needed."""
@@ -295,8 +296,8 @@ class _Errand:
 
     async def _told(self, row: DeliveryRow, outcome: Outcome) -> tuple[DeliveryRow, Outcome]:
         changed = await self.courier.ledger.settle(row, outcome)
-        if outcome.receipt and changed.done and not row.done and changed.role == Role.PRIMARY.value:
-            changed = await posted_after_all(self.courier.ledger, changed)
+        if outcome.receipt and changed.done and changed.role == Role.PRIMARY.value:
+            changed = await posted_after_all(self.courier.ledger, changed, told=row.done > 0)
         return changed, outcome
 
 

@@ -31,8 +31,11 @@ async def step_down(ledger: Ledger, row: DeliveryRow, planned: Planned) -> Deliv
         return await ledger.fresh(row.id)
 
 
-async def posted_after_all(ledger: Ledger, row: DeliveryRow) -> DeliveryRow:
-    """Where another leads by now, two full posts are or will be out: readers of this one see no updates there, so people have to know."""
+async def posted_after_all(ledger: Ledger, row: DeliveryRow, *, told: bool) -> DeliveryRow:
+    """Where another leads by now, two full posts are or will be out: readers of this one see no updates there, so people have to know.
+
+    They are alarmed once; where that was `told` with an earlier part, it only stays shown.
+    """
     if len(ledger.manifest.primaries) < 2:
         return row
     async with ledger.ctx.database.read() as tx:
@@ -43,4 +46,10 @@ async def posted_after_all(ledger: Ledger, row: DeliveryRow) -> DeliveryRow:
     problem = (
         f"It was posted after all, when {leads} led already, and {leads} stays the reference. Say there by hand where the updates are."
     )
-    return await ledger.alarm(row, "posted-after-all", problem)
+    if not told:
+        return await ledger.alarm(row, "posted-after-all", problem)
+
+    async def shown(tx: AsyncConnection) -> DeliveryRow:
+        return await deliveries.remark(tx, row, problem, ledger.ctx.now)
+
+    return await ledger.write(shown)

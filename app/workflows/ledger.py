@@ -157,7 +157,7 @@ class Ledger:
 
     def _against(self, ask: Ask, leads: str, held: dict[str, Hold], closed: dict[str, float]) -> Exception | None:
         row, hold = ask.row, held.get(ask.row.destination)
-        if row.role == Role.PRIMARY.value and row.destination != leads:
+        if row.role == Role.PRIMARY.value and row.destination != leads and not row.done:
             return Wait(ANOTHER_LEADS, ask.booked)
         if self.closes_within(0):
             return Stopped(Event.REFUSED, WINDOW_CLOSED)

@@ -382,8 +382,8 @@ async def test_a_process_that_slept_between_the_attempt_and_the_call_does_not_se
     desk = await furnish()
     commit, slept = desk.ctx.database.commit_each, [6.0]
 
-    async def sleepy(bulk: Any, item: Any) -> Any:
-        result = await commit(bulk, item)
+    async def sleepy(bulk: Any, item: Any, *, about: str) -> Any:
+        result = await commit(bulk, item, about=about)
         if isinstance(item, Ask) and slept:
             monkeypatch.setattr(deliver, "SENT_WITHIN", -1.0 if slept.pop() else 5.0)
         else:

@@ -275,6 +275,16 @@ async def test_a_look_that_finds_it_when_another_leads_is_shown(furnish: Furnish
     await shows_it(desk)
 
 
+async def test_one_that_has_begun_its_thread_ends_it_when_another_leads(furnish: Furnish) -> None:
+    desk = await furnish(within=1, here=[Late(1.5)], parts=("One of two.", "Two of two."))
+    platform(desk, "here").look_fails = 2
+    assert await asyncio.wait_for(desk.run(), 10) == "sent"
+    assert said(desk)["here"] == ["One of two.", "Two of two."]
+    assert said(desk)["there"] == [f"there: {post(desk, 'next')}"]
+    assert [told["destination"] for told in await facts(desk, "posted-after-all")] == ["here"]
+    assert "posted after all" in (await desk.row()).problem
+
+
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
 async def test_posted_in_the_very_moment_of_the_promotion(furnish: Furnish, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """Whoever wins, one of them is what all point to, here and in the next process."""

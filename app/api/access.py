@@ -16,6 +16,7 @@ from fastapi import Depends, Request, Response, Security
 from fastapi.security import HTTPBearer, SecurityScopes
 from pydantic_core import to_json
 
+from app.api.pieces import Pieces
 from app.api.problems import Barred
 from app.api.tokens import Scope, Tokens, today
 from app.services.context import Context, Refused
@@ -65,19 +66,19 @@ async def once(request: Request, ctx: Context, caller: str, work: Answer, status
     """
     key = request.headers.get("idempotency-key", "")
     if not key:
-        return _json(status, to_json(await work("")).decode())
+        return Pieces(to_json(await work("")), status)
     if len(key) > 200 or not key.isprintable():
         raise Refused(422, "The Idempotency-Key is unusable.", "Send up to 200 printable characters, a fresh UUID for each request.")
     lock = _under_way.setdefault((caller, key), asyncio.Lock())
     async with lock:
         row = await _claim(request, ctx, caller, key)
         if row.status is not None and row.body is not None:
-            return _json(row.status, row.body, replayed=True)
+            return Pieces(row.body.encode(), row.status, {"Idempotent-Replayed": "true"})
         seed = f"{iso(row.created_at)} {caller} {key}"
-        body = to_json(await work(seed)).decode()
+        body = to_json(await work(seed))
         async with ctx.database.write() as tx:
-            await idempotency.answer(tx, caller, key, status, body)
-        return _json(status, body)
+            await idempotency.answer(tx, caller, key, status, body.decode())
+        return Pieces(body, status)
 
 
 async def _claim(request: Request, ctx: Context, caller: str, key: str) -> AnswerRow:
@@ -92,8 +93,4 @@ async def _claim(request: Request, ctx: Context, caller: str, key: str) -> Answe
 
 def whole(told: dict[str, Any]) -> Response:
     """An answer that may be megabytes, written without a copy of its parts."""
-    return Response(to_json(told), media_type="application/json")
-
-
-def _json(status: int, body: str, replayed: bool = False) -> Response:
-    return Response(body, status, {"Idempotent-Replayed": "true"} if replayed else None, "application/json")
+    return Pieces(to_json(told))

@@ -69,10 +69,8 @@ async def open_house(settings: Settings, part: Part = Part.WHOLE) -> AsyncIterat
     except ValueError as error:
         raise ConfigurationError([str(error)]) from error
     stamp = _stamp(settings)
-    entries = read_entries(settings.destinations)
-    destinations = open_destinations(entries, settings, credentials=works)
+    destinations, read_roster = _files(settings, works)
     refuse_too_much(part, settings, destinations)
-    read_roster = RosterFile(settings, entries)
     _duty(settings, read_roster())
     templates = load_templates(settings.templates)
     url = database_url(settings)
@@ -104,6 +102,12 @@ async def open_house(settings: Settings, part: Part = Part.WHOLE) -> AsyncIterat
         else:
             stack.push_async_callback(_stop, asyncio.create_task(attended.mind(ctx)))
         yield House(ctx, tokens)
+
+
+def _files(settings: Settings, works: bool) -> tuple[dict[str, Destination], RosterFile]:
+    """The destinations and the roster. What was read for them, megabytes of ten thousand, is let go."""
+    entries = read_entries(settings.destinations)
+    return open_destinations(entries, settings, credentials=works), RosterFile(settings, entries)
 
 
 def _stamp(settings: Settings) -> Stamp | None:

@@ -120,9 +120,8 @@ class Manifest:
         name = digest(raw)
         manifest = _LAST.get(name)
         if manifest is None:
-            manifest = _parsed(raw)
-            _LAST.clear()
-            _LAST[name] = manifest
+            _LAST.clear()  # before the next is read: of ten thousand destinations each is megabytes
+            manifest = _LAST[name] = _parsed(raw)
         return manifest
 
     @property

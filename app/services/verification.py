@@ -93,16 +93,21 @@ async def judged(ctx: Context, tx: AsyncConnection, fingerprint: str) -> Judged:
 
 
 async def _judged_alone(ctx: Context, tx: AsyncConnection, fingerprint: str) -> Judged:
-    revision = await store.revision(tx, fingerprint)
-    if revision is None:
-        raise NotApproved("There is no manifest of that digest.")
     try:
-        found = judge(revision.manifest.encode(), await signed.of_digest(tx, fingerprint), ctx.read_roster(), ctx.settings)
+        found = judge(await _stored(tx, fingerprint), await signed.of_digest(tx, fingerprint), ctx.read_roster(), ctx.settings)
     except (ManifestError, AttributeError, UnicodeEncodeError) as error:
         raise NotApproved(f"The stored manifest was changed after it was signed: {error}") from error
     if found.digest != fingerprint:
         raise NotApproved("The stored manifest was changed after it was signed: its digest is another.")
     return found
+
+
+async def _stored(tx: AsyncConnection, fingerprint: str) -> bytes:
+    """The stored bytes alone: their text is let go before they are read."""
+    revision = await store.revision(tx, fingerprint)
+    if revision is None:
+        raise NotApproved("There is no manifest of that digest.")
+    return revision.manifest.encode()
 
 
 async def _signed_with_another(ctx: Context, tx: AsyncConnection, found: Judged) -> Judged:

@@ -30,8 +30,6 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
     broken, held = await check.broken(ctx), await check.held(ctx)
     async with ctx.database.read() as tx:
         row = await existing(tx, id_)
-        revision = await store.revision(tx, row.digest)
-        assert revision is not None
         found = await judged(ctx, tx, row.digest)
         manifest, window = found.manifest, _window(found)
         sent = await deliveries.of_digest(tx, row.digest)
@@ -48,7 +46,7 @@ async def announcement(ctx: Context, id_: str) -> dict[str, Any]:
             "digest": row.digest,
             "author": manifest.author,
             "text": manifest.text,
-            "wording": revision.wording,
+            "wording": await store.wording_of(tx, row.digest),
             "not_before": window.not_before or None,
             "not_after": window.not_after or None,
             "primaries": {

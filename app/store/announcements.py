@@ -161,6 +161,12 @@ async def revision(tx: AsyncConnection, digest: str) -> RevisionRow | None:
     return await first(tx, RevisionRow, select(revisions).where(revisions.c.digest == digest))
 
 
+async def wording_of(tx: AsyncConnection, digest: str) -> dict[str, Any]:
+    """What the author handed in for a revision that must exist."""
+    wording: dict[str, Any] = (await tx.scalars(select(revisions.c.wording).where(revisions.c.digest == digest))).one()
+    return wording
+
+
 async def manifest_text(tx: AsyncConnection, digest: str) -> str:
     """The stored manifest of a revision that must exist."""
     row = await revision(tx, digest)

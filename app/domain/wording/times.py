@@ -85,7 +85,7 @@ def _contradicts_facts(draft: Draft) -> Iterator[Spot]:
     if draft.english is None or draft.kind in (Kind.RESOLUTION, Kind.SUMMARY, Kind.POSTMORTEM):
         return
     for host in draft.known.affected_domains:
-        cleared = rf"(?<![\w.-]){_as_written(host)}(?:/\S*)? (?:is|was) (?:now )?(?:clean|safe|fine|ok|okay|genuine|ours again|not affected|unaffected)\b"
+        cleared = rf"(?<![\w.-]){_as_written(host)}(?:/\S*)? (?:is|was) (?:now )?(?:clean|safe|fine|ok|okay|genuine|ours again|not affected|unaffected)\b(?! again)"
         for found in re.finditer(cleared, draft.text, re.I):
             yield Spot(*found.span(), f"The incident says that {host} is affected. Mend the text or the incident.")
     for product in draft.known.affected_products:

@@ -58,40 +58,10 @@ _AND_DO = re.compile(
     re.I,
 )
 """After it a denial is over: “don't reply and report it”, where nobody would ask not to."""
-_NO_VERBS = FUNCTION_WORDS | {
-    "even",
-    "contain",
-    "include",
-    "remain",
-    "concern",
-    "affect",
-    "involve",
-    "require",
-    "need",
-    "belong",
-    "mean",
-    "matter",
-    "show",
-    "reach",
-    "off",
-    "up",
-    "well",
-    "much",
-    "just",
-    "soon",
-    "first",
-    "next",
-    "last",
-    "both",
-    "each",
-    "per",
-    "so",
-    "too",
-    "also",
-    "i",
-    "she",
-    "he",
-}
+_NO_VERBS = FUNCTION_WORDS | frozenset([
+    "even", "off", "up", "well", "much", "just", "soon", "first", "next", "last", "both", "each", "per", "so", "too", "also", "i", "she", "he",
+    "contain", "include", "remain", "concern", "affect", "involve", "require", "need", "belong", "mean", "matter", "show", "reach",
+])  # fmt: skip
 """What may begin a statement, though the dictionary knows it with -ing too."""
 _DENIED = re.compile(rf"\b(?:not|don't|never|mustn't|shouldn't)(?: (?:to|please|yet|ever))?\s+(?P<verb>{DO})\b(?!-)", re.I)
 _NOTHING_TO_DO = pattern(

@@ -49,6 +49,7 @@ class _Waiting:
 
     bulk: Bulk[Any, Any]
     item: Any
+    about: str = ""
     alone: bool = False
     done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -75,8 +76,8 @@ class Database:
         self.writes = 0  # of this process; what was read may be kept until it changes
         self.on_signal: Callable[[str], None] = _nobody
         self._signals: WeakKeyDictionary[AsyncConnection, list[str]] = WeakKeyDictionary()  # of transactions that are under way
-        self._waiting: dict[str, list[_Waiting]] = {}  # by what they are about
-        self._committing: dict[str, asyncio.Task[None]] = {}
+        self._waiting: list[_Waiting] = []
+        self._committing: asyncio.Task[None] | None = None
         self._lane = Lane(url) if self.sqlite else None
         for engine in self.engines if self.sqlite else ():
             event.listen(engine, "connect", _prepare_sqlite)
@@ -149,24 +150,23 @@ class Database:
         It returns a result for each item, or the exception that its caller gets, having done nothing for that one. Where it raises,
         it is run again with each item alone.
         """
-        waiting, together = _Waiting(bulk, item), "" if self.sqlite else about
-        self._waiting.setdefault(together, []).append(waiting)
-        running = self._committing.get(together)
-        if running is None or running.done():
-            self._committing[together] = asyncio.create_task(self._commit_waiting(together))
+        waiting = _Waiting(bulk, item, "" if self.sqlite else about)
+        self._waiting.append(waiting)
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.create_task(self._commit_waiting())
         result: T = await waiting.done
         return result
 
-    async def _commit_waiting(self, about: str) -> None:
-        waits = self._waiting[about]
-        while waits:
+    async def _commit_waiting(self) -> None:
+        while self._waiting:
             await asyncio.sleep(0)  # let those that are ready at this moment come along
-            batch, waits[:TOGETHER] = waits[:TOGETHER], []
+            about = self._waiting[0].about
+            batch = [waiting for waiting in self._waiting if waiting.about == about][:TOGETHER]
+            taken = set(batch)
+            self._waiting = [waiting for waiting in self._waiting if waiting not in taken]
             batch = [waiting for waiting in batch if not waiting.done.cancelled()]
             while batch:
                 batch = await self._commit_together(batch)
-        self._waiting.pop(about, None)
-        self._committing.pop(about, None)
 
     async def _commit_together(self, batch: list[_Waiting]) -> list[_Waiting]:
         """One transaction; tells those who wait. Returns what has to be run again, as another's failure undid it."""
@@ -215,8 +215,8 @@ class Database:
 
     async def close(self) -> None:
         """Writes what still waits, then lets go of every connection."""
-        if self._committing:
-            await asyncio.wait(self._committing.values())
+        if self._committing is not None:
+            await asyncio.wait({self._committing})
         if self._lane:
             await asyncio.to_thread(self._lane.close)
         await self.engine.dispose()

@@ -211,7 +211,7 @@ class _Errand:
 
     def _waits(self, row: DeliveryRow) -> bool:
         """Whether another has to lead first."""
-        first = row.role == Role.PARTNER.value or self._leads(row)
+        first = row.role == Role.PARTNER.value or self._leads(row) or (row.role == Role.PRIMARY.value and row.done > 0)
         return not first and row.state == DeliveryState.PLANNED.value and (self.courier.nobody_leads or self._late_primary(row))
 
     def _leads(self, row: DeliveryRow) -> bool:

@@ -46,6 +46,8 @@ async def posted_after_all(ledger: Ledger, row: DeliveryRow, *, told: bool) -> D
     problem = (
         f"It was posted after all, when {leads} led already, and {leads} stays the reference. Say there by hand where the updates are."
     )
+    if told and row.problem:  # there is more to tell: that it was posted a second time
+        return row
     if not told:
         return await ledger.alarm(row, "posted-after-all", problem)
 

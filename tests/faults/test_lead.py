@@ -285,6 +285,27 @@ async def test_one_that_has_begun_its_thread_ends_it_when_another_leads(furnish:
     assert "posted after all" in (await desk.row()).problem
 
 
+async def test_a_receipt_that_comes_when_all_had_ended_lets_the_rest_go_out(furnish: Furnish) -> None:
+    """The first worker sleeps in mid-call, the next can only ask a person; then the first wakes up."""
+    parts = ("One of two.", "Two of two.")
+    desk = await furnish(here=[Frozen("ok")], reconcile=Reconcile.NOBODY, fallbacks=(), parts=parts)
+    first = desk.begin()
+    await until(lambda: platform(desk, "here").requests)
+    second = await desk.new_process()  # it takes the first for dead
+    assert await second.run() == "incomplete"
+    platform(desk, "here").thaw.set()
+    assert await asyncio.wait_for(first, 5) != "sent", "it is another's"
+    await until_state(desk, "sending")
+    assert await asyncio.wait_for(second.run(), 5) == "sent"
+    assert said(desk) == {"here": list(parts), "there": [f"there: {post(desk, 'here')}"]}
+
+
+async def until_state(desk: Desk, state: str) -> None:
+    async with asyncio.timeout(5):
+        while (await desk.announcement()).state != state:  # noqa: ASYNC110 - nobody is signalled
+            await asyncio.sleep(0.02)
+
+
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
 async def test_posted_in_the_very_moment_of_the_promotion(furnish: Furnish, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """Whoever wins, one of them is what all point to, here and in the next process."""

@@ -69,8 +69,7 @@ async def open_house(settings: Settings, part: Part = Part.WHOLE) -> AsyncIterat
     except ValueError as error:
         raise ConfigurationError([str(error)]) from error
     stamp = _stamp(settings)
-    destinations, read_roster = _files(settings, works)
-    refuse_too_much(part, settings, destinations)
+    destinations, read_roster = _files(settings, part)
     _duty(settings, read_roster())
     templates = load_templates(settings.templates)
     url = database_url(settings)
@@ -104,10 +103,12 @@ async def open_house(settings: Settings, part: Part = Part.WHOLE) -> AsyncIterat
         yield House(ctx, tokens)
 
 
-def _files(settings: Settings, works: bool) -> tuple[dict[str, Destination], RosterFile]:
+def _files(settings: Settings, part: Part) -> tuple[dict[str, Destination], RosterFile]:
     """The destinations and the roster. What was read for them, megabytes of ten thousand, is let go."""
     entries = read_entries(settings.destinations)
-    return open_destinations(entries, settings, credentials=works), RosterFile(settings, entries)
+    destinations = open_destinations(entries, settings, credentials=part is not Part.WEB)
+    refuse_too_much(part, settings, destinations)
+    return destinations, RosterFile(settings, entries)
 
 
 def _stamp(settings: Settings) -> Stamp | None:

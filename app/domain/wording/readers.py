@@ -57,6 +57,7 @@ _WHO = pattern(
     r"(?:do not|don't|cannot|can't) (?:yet )?(?:know|say|tell|confirm)(?: yet| for certain| exactly)? (?:who|which|whether|how many|if)",
     r"(?:not (?:yet )?(?:known|clear)|unknown|unclear|too early to (?:say|tell)|finding out|working out|determin\w+|establish\w*|investigat\w+)(?: yet)?,? (?:(?:who|which \w+)(?: \w+)? (?:is|are|was|were)|whether|if)\b",
     r"assume (?:that )?(?:you|your|all|every\w*)",
+    r"no (?:evidence|signs?|indications?) (?:that|of) (?:any|anyone|anybody|our|customers?|users?|your|funds|accounts?)\b[^.!?\n]{0,40} (?:affected|impacted|at risk|touched|taken|stolen|lost|accessed|seen)",
     r"affected(?: \w+)?:",
     r"(?<!if )you (?:are|were)(?: not|n't)? (?:one of|among) (?:them|those)(?! affected)",
     rf"(?:{_PERSONS}|{_THINGS}s) of\b",

@@ -171,8 +171,8 @@ class Ledger:
 
     async def _settle_all(self, tx: AsyncConnection, items: Sequence[_Told]) -> Sequence[DeliveryRow | Exception]:
         """In another worker's term only a late receipt counts: the attempt that is open may be another one by now."""
-        if any(item.outcome.event is Event.CAME_LATE for item in items):
-            await self._goes_on(tx)
+        late = any(item.outcome.event is Event.CAME_LATE for item in items)
+        held = await announcements.announcement(tx, self.lease.announcement, lock=True) if late else None  # before its deliveries
         kept = items if await self._is_ours(tx) else [item for item in items if item.outcome.event is Event.CAME_LATE]
         told = await deliveries.settle_all(tx, [item.change for item in kept], self.ctx.now) if kept else []
         done = [(item, changed) for item, changed in zip(kept, told, strict=True) if isinstance(changed, DeliveryRow)]
@@ -182,13 +182,14 @@ class Ledger:
                 await budgets.close(tx, changed.destination, item.outcome.closes)
             if item.outcome.pauses:
                 await holds.put(tx, Hold(changed.destination, "paused", changed.problem, "tocsin", self.ctx.now))
+        if held and any(item.outcome.event is Event.CAME_LATE for item, _ in done):
+            await self._goes_on(tx, held)
         results = {id(item): result for item, result in zip(kept, told, strict=True)}
         return [results.get(id(item)) or Overtaken("Another worker carries it.") for item in items]
 
-    async def _goes_on(self, tx: AsyncConnection) -> None:
+    async def _goes_on(self, tx: AsyncConnection, row: announcements.AnnouncementRow) -> None:
         """With a late receipt there may be more to send: further parts, or pointers that had nothing to point to."""
-        row = await announcements.announcement(tx, self.lease.announcement, lock=True)
-        if row and row.digest == self.digest and row.state == AnnouncementState.INCOMPLETE.value:
+        if row.digest == self.digest and row.state == AnnouncementState.INCOMPLETE.value:
             await announcements.change_announcement(tx, row.id, state=AnnouncementState.SENDING.value)
         await self.ctx.database.signal(tx, self.lease.announcement)
 

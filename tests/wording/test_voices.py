@@ -1,6 +1,5 @@
 """Whole messages in `voices/`, written and labelled before anybody had seen what the checks say of them: plain and chatty ones that are good, and
-ones that are wanting beside twins that are not, ones that
-lack an answer.
+ones that are wanting beside twins that are not, and ones that lack an answer.
 
 Each file was a measure once, for rules that were made without it; what came out otherwise was mended by what it means.
 """
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from app.domain.announcement import Kind
+from app.domain.wording import Known, check
 from app.domain.wording.cases import Case, judge
 
 VOICES = Path(__file__).parent / "voices"
@@ -47,3 +48,36 @@ def test_they_are_many_and_each_is_another() -> None:
 def test_it_comes_out_as_labelled(case: Case) -> None:
     verdict = judge(case)
     assert (verdict.missing, verdict.unexpected, verdict.blocked) == ((), (), case.blocked)
+
+
+KNOWN = Known(
+    ("Marrowgate",), ("Marrowgate",), ("marrowgate.io",), (), (), started="2026-03-11T14:25:00+00:00", ended="2026-03-11T19:05:00+00:00"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (Kind.POSTMORTEM, "Two nodes dropped out of the pool and clients saw drop-outs. Passwords were hashed with salt."),
+        (Kind.POSTMORTEM, "A disgruntled ex-employee copied the keys."),
+        (Kind.UPDATE, "Please contact support if you have trouble with your password."),
+        (Kind.UPDATE, "Now make a copy of your recovery phrase and store it offline."),
+        (Kind.UPDATE, "Write your seed phrase on paper and keep it in a safe place."),
+        (
+            Kind.SUMMARY,
+            "Summary of the incident from 11 March 2026, 14:25 UTC to 11 March 2026, 19:05 UTC. If you used Marrowgate then, change your password.",
+        ),
+        (Kind.SUMMARY, "Your account could be read from 11 March 2026, 14:25 UTC until 11 March 2026, 19:05 UTC. Change your password."),
+        (
+            Kind.SUMMARY,
+            "On 11 March 2026 between 14:25 and 19:05 UTC mails bounced. If yours did, send it again. Claims: from 20 March 2026 to 30 March 2026.",
+        ),
+        (Kind.UPDATE, "Support is open from 20 June to 24 June."),
+    ],
+)
+def test_what_only_looks_like_a_mistake_is_not_blocked(kind: Kind, text: str) -> None:
+    assert [(f.rule, f.excerpt) for f in check(text, KNOWN, kind) if f.severity == "block"] == []
+
+
+def test_a_debt_is_no_thanks() -> None:
+    assert "thanks-missing" in {f.rule for f in check("We owe you an explanation.", KNOWN, Kind.REPORT_ANSWER)}

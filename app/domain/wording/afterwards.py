@@ -13,10 +13,10 @@ _SAFE = pattern(
     r"safe(?:ly)?", r"secure", r"(?:used|relied on|visited|opened|filed|viewed) again", r"again be", r"without (?:risk|fear|worry)", r"(?:fine|ok|okay|good|clean) to", r"repaired", r"rebuilt", r"restored", r"(?:works?|working|runs?|running|available|usable|open|online|operational|back)(?: \w+){0,4} (?:again|normally|as usual|normal|fully|full speed)", r"back to normal",
     r"operational", r"resum\w+", r"can (?:now |again |once more )?(?:use|sign in|log in|deploy|visit|open|trade|pay|continue|update|install|\w+ again)", r"(?:is|are) (?:up|running|working|back|available)", r"as usual",
 )  # fmt: skip
-FOLLOWS = pattern(
+_FOLLOWS = pattern(
     r"(?:more|further|full|additional|next|detailed|complete)\b[^.!?\n]{0,50}\b(?:information|details?|updates?|reports?|post-?mortem|summary|news|analysis|account|here|follows?|share|tomorrow|blog)", r"post-?mortem", r"(?:summary|details|report|analysis|account|write-?up)(?: \w+){0,3} (?:follows?|will|is coming|soon)",
     r"we(?:'ll| will| are going to| plan to) (?:\w+ )?(?:publish|share|post|report|tell|write|release|explain)", r"(?:we|i)(?:'ll| will| are going to| plan to)? (?:\w+ )?(?:add|put)\b[^.!?\n]{0,40}\b(?:reports?|post-?mortem|it|write-?up|analysis|findings|here|page)",
-    r"(?:report|summary|write-?up|analysis|account|findings|post-?mortem|review)\b[^.!?\n]{0,60}\b(?:by|on|in|from|until|within) [^.!?\n]{0,30}\d", r"more (?:on|by|at|in|from)", r"(?:goes|go|will be|drops?) (?:up|there|out)?\b[^.!?\n]{0,30}\d", r"(?:full|whole) (?:story|explanation|picture)", r"long(?:er)? (?:version|post|text|story|read)", r"we (?:publish|share|post|report) (?:the|a|our|it|more)", r"report\b[^.!?\n]{0,40}\b(?:promise|to|till) [^.!?\n]{0,20}\d", r"follows? (?:here|tomorrow|soon|within|on|in|by)", r"(?:read|see|find) (?:more|the full|all)",
+    r"(?:full|technical|proper|detailed|public|final|longer|the|a) (?:\w+ )?(?:report|write-?up|analysis|findings|post-?mortem|review)\b[^.!?\n]{0,60}\b(?:by|on|in|from|until|within) [^.!?\n]{0,30}\d", r"more (?:on|by|at|in|from)", r"(?:goes|go|will be|drops?) (?:up|there|out)?\b[^.!?\n]{0,30}\d", r"(?:full|whole) (?:story|explanation|picture)", r"long(?:er)? (?:version|post|text|story|read)", r"we (?:publish|share|post|report) (?:the|a|our|it|more)", r"report\b[^.!?\n]{0,40}\b(?:promise|to|till) [^.!?\n]{0,20}\d", r"follows? (?:here|tomorrow|soon|within|on|in|by)", r"(?:read|see|find) (?:more|the full|all)",
 )  # fmt: skip
 _HELP = pattern(
     r"help",
@@ -55,7 +55,7 @@ def _safe_now_missing(draft: Draft) -> Iterator[Spot]:
 
 
 def _further_info_missing(draft: Draft) -> Iterator[Spot]:
-    return _lacks(draft, FOLLOWS, "It does not say when or where more information follows. Say it.")
+    return _lacks(draft, _FOLLOWS, "It does not say when or where more information follows. Say it.")
 
 
 def _support_missing(draft: Draft) -> Iterator[Spot]:

@@ -13,16 +13,19 @@ from app.domain.wording.rule import Draft, Rule, Spot
 
 _CODE = r"(?:(?:\d+|six|four|eight)[- ]digit|verification|one[- ]time|security|sms|2fa|mfa|otp|authenticat\w+|log-?in|access|confirmation|backup|recovery)[- ](?:pass)?codes?"
 _SECRETS = rf"(?:(?:seed|recovery|secret|backup|mnemonic|wallet)[- ](?:phrases?|words?)|mnemonics?|seeds?|private keys?|secret keys?|passwords?|passcodes?|passphrases?|pin(?: code)?s?|(?:12|24|twelve|twenty-four)[- ]words?|(?:four|six|eight|\d) digits|{_CODE}|codes? (?:that )?(?:we|you)\b|otps?|cvv|card numbers?)"
-_VERBS = r"(?:enter|type(?: in)?|input|submit|send|provide|share|give|write(?! down\b)|confirm|verify|validate|reply|respond|paste|fill in|upload|import|tell us|e-?mail us|message us|dm us|supply|re-?enter|disclose)"
+_VERBS = r"(?:enter|type(?: in)?|input|submit|send|provide|share|give|confirm|verify|validate|reply|respond|paste|fill in|upload|import|tell us|e-?mail us|message us|dm us|supply|re-?enter|disclose)"
 _ADVERBS = r"(?:please|now|kindly|simply|just|also|immediately|first|then|always|quickly|after|afterwards|later|next)"
 _ASK = (
     rf"(?:^|[,:(]|\b(?:please|kindly|then|and|now|first|simply|just|must|should|have to|need to|needs to|asked to|required to"
     rf"|we (?:ask|need|want|require|invite|urge) (?:you|users|customers|everyone|all \w+) to|(?:form|page|tool|site|link|button|app) to))\s*(?:{_ADVERBS}\s+)*"
 )
+_PICTURE = r"(?:photos?|pictures?|screenshots?|scans?|cop(?:y|ies))"
 _ENGLISH = re.compile(
     rf"{_ASK}(?P<ask>{_VERBS}\b(?:(?!\bnew\b)[^.;:!?\n]){{0,50}}?\b{_SECRETS}\b"
-    rf"|(?:write|reply|respond|answer|mail|e-?mail|text|call|ring|message|dm|contact|come back|get back)\b[^.;:!?\n]{{0,70}}?\bwith (?!a\b|new\b)[^.;:!?\n]{{0,50}}?\b{_SECRETS}\b"
-    rf"|(?:take|send|make|attach|upload|post|share)\b[^.;:!?\n]{{0,20}}?\b(?:photos?|pictures?|screenshots?|scans?|cop(?:y|ies))\b[^.;:!?\n]{{0,60}}?\b{_SECRETS}\b"
+    rf"|(?:write|reply|respond|answer|mail|e-?mail|text|call|ring|message|dm|contact|come back|get back)\b(?:(?!\b(?:if|when|trouble|problems?|issues?|difficult\w*|help|questions?|struggl\w*|stuck)\b)[^.;:!?\n]){{0,70}}?\bwith (?!a\b|new\b)[^.;:!?\n]{{0,50}}?\b{_SECRETS}\b"
+    rf"|(?:send|attach|upload|post|share)\b[^.;:!?\n]{{0,20}}?\b{_PICTURE}\b[^.;:!?\n]{{0,60}}?\b{_SECRETS}\b"
+    rf"|(?:take|make)\b[^.;:!?\n]{{0,20}}?\b{_PICTURE}\b[^.;:!?\n]{{0,60}}?\b{_SECRETS}\b[^.;:!?\n]{{0,60}}?\band (?:send|attach|upload|post|share|e-?mail)\b"
+    rf"|write\b(?! down\b)[^.;:!?\n]{{0,40}}?\b{_SECRETS}\b to (?:us|our|the (?:support|team|helper))\b"
     r"|(?:re)?(?:connect|link|pair|sync(?:hroni[sz]e)?)\b[^.;:!?\n]{0,30}?\bwallets?\b"
     r"|(?:sign|approve|authori[sz]e)\b(?! (?:in|up|out|on|off|into)\b)(?: (?:a|an|the|this|that|our|your|following|on-chain|new|any|all))*(?: [\w-]+)?"
     r" ?\b(?:migrations?|transactions?|permits?|claims?|approvals?|messages?|signatures?|signature requests?|contracts?|transfers?|swaps?)\b)",

@@ -60,7 +60,7 @@ _WHO = pattern(
     r"no (?:evidence|signs?|indications?) (?:that|of) (?:any|anyone|anybody|our|customers?|users?|your|funds|accounts?)\b[^.!?\n]{0,40} (?:affected|impacted|at risk|touched|taken|stolen|lost|accessed|seen)",
     r"affected(?: \w+)?:",
     r"(?<!if )you (?:are|were)(?: not|n't)? (?:one of|among) (?:them|those)(?! affected)",
-    rf"(?:{_PERSONS}|{_THINGS}s) of\b",
+    rf"(?!teams?\b|people\b|partners?\b|maintainers?\b)(?:{_PERSONS}|{_THINGS}s) of\b",
     r"(?:user|customer|client|member|patient|holder|merchant|trader|subscriber|visitor|owner|person|student|passenger|guest|depositor|seller|buyer|player|tenant)s"
     r" (?!reported|noticed|notified|informed|alerted|asked|contacted|complained|discovered|told|wrote|found|affected|impacted)\w+(?:ed|en|nt)\b(?! to\b)",
     r"(?:each|all|every one) of (?:them|those|you)\b[^.!?\n]{0,40}\b(?:e-?mail|mail|letter|message|notice|call)\w*",

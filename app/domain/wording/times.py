@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from app.domain.announcement import Kind
-from app.domain.wording.afterwards import FOLLOWS
 from app.domain.wording.english import pattern, without_names
 from app.domain.wording.rule import Draft, Rule, Spot
 
@@ -42,6 +41,10 @@ _DAYS_OF_WINDOW = re.compile(
 )
 """A window that names its days."""
 LEAP_YEAR = 2024  # in which every day exists
+_LATER = pattern("will", "follows?", r"publish\w*", "is due", "comes", "appears?")
+_A_REPORT = pattern(
+    "reports?", "post-?mortem", "write-?up", "analysis", "diary", "details", "more", r"(?:long|full)\w* (?:version|account|story)"
+)
 _A_DAY = pattern("mondays?", "tuesdays?", "wednesdays?", "thursdays?", "fridays?", "saturdays?", "sundays?", "tomorrow")
 _ABOUT_READERS = pattern(r"you|your|users?|customers?|anyone|everyone|people|patients?|affected")
 
@@ -68,7 +71,7 @@ def _time_zone_missing(draft: Draft) -> Iterator[Spot]:
 def _window_missing(draft: Draft) -> Iterator[Spot]:
     if draft.english is None:
         return
-    told = " ".join(sentence.text for sentence in draft.english.sentences if not FOLLOWS.search(sentence.text))
+    told = " ".join(sentence.text for sentence in draft.english.sentences if not _is_announced(sentence.text))
     dates, clocks = sum(1 for _ in _ANY_DATE.finditer(told)), sum(1 for _ in _A_CLOCK.finditer(told))
     a_span = re.search(
         rf"\d ?[–-] ?\d{{1,2}} {_MONTH}|{_MONTH} \d{{1,2}} ?[–-] ?\d|\d{{1,2}}(?:st|nd|rd|th)? (?:to|and|until) \d{{1,2}}(?:st|nd|rd|th)? {_MONTH}",
@@ -78,6 +81,11 @@ def _window_missing(draft: Draft) -> Iterator[Spot]:
     if not (dates >= 2 or (dates and clocks >= 2) or a_span):
         lacks = "It does not say from when until when readers could be affected. Write both, with date, time and zone."
         yield Spot(len(draft.text), len(draft.text), lacks)
+
+
+def _is_announced(sentence: str) -> bool:
+    """Whether its one date is that of a report that is to come."""
+    return bool(_LATER.search(sentence) and _A_REPORT.search(sentence)) and sum(1 for _ in _ANY_DATE.finditer(sentence)) < 2
 
 
 def _contradicts_facts(draft: Draft) -> Iterator[Spot]:
@@ -119,21 +127,14 @@ def _other_window(draft: Draft) -> Iterator[Spot]:
 
 
 def _other_days(draft: Draft, started: datetime, ended: datetime) -> Iterator[Spot]:
-    """The first window that names its days, where it and the incident have no day in common, in whatever zone it is read."""
+    """A summary's first window that names its days, where neither it nor any other date is of the incident, in whatever zone it is read."""
+    day = timedelta(days=1)
+    named = [
+        datetime.fromisoformat(f"{date}T00:00:00+00:00") for found in _DATE.finditer(draft.text) if (date := _date(found, started.year))
+    ]
     found = _DAYS_OF_WINDOW.search(draft.text)
-    first, last = (_day_of(found[name], started.year) for name in ("first", "last")) if found else ("", "")
-    if found and first and last:
-        day = timedelta(days=1)
-        if (
-            datetime.fromisoformat(f"{last}T00:00:00+00:00") + 2 * day <= started
-            or datetime.fromisoformat(f"{first}T00:00:00+00:00") - day >= ended
-        ):
-            yield Spot(*found.span(), f"The incident says {_said(started)} to {_said(ended)} UTC. Mend the text or the incident.")
-
-
-def _day_of(words: str, year: int) -> str:
-    found = _DATE.search(words)
-    return _date(found, year) if found else ""
+    if draft.kind is Kind.SUMMARY and found and not any(started - 2 * day < one < ended + day for one in named):
+        yield Spot(*found.span(), f"The incident says {_said(started)} to {_said(ended)} UTC. Mend the text or the incident.")
 
 
 def dates(prose: str) -> Iterator[tuple[str, int, int]]:

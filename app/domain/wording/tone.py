@@ -28,8 +28,12 @@ _BELITTLES = pattern(
     r"clowns?", r"trolls?", r"idiots?", r"morons?", r"fools?", r"liars?", r"haters?", r"losers?", r"script kidd(?:ies|y)", r"attention[- ]seek\w+",
     r"(?:only |just )?(?:wants?|craves?|seeks?|after|looking for) (?:\w+ )?(?:attention|fame|clicks|clout)", r"publicity stunt", r"fake (?:researchers?|reports?|news)", r"(?:spreading|spreads?) (?:fud|lies|rumou?rs)", r"fud", r"clickbait",
     r"(?:amateur(?:ish)?|incompetent|ignorant|clueless) (?:\w+ )?(?:researchers?|reporters?|hackers?|reports?|claims?|person|individual|attempt)", r"(?:real|full) name (?:is|of the (?:reporter|researcher))", r"(?:his|her|their) (?:home )?address is",
-    r"(?:bored|spoil(?:t|ed)|jealous|bitter|disgruntled|angry|sad|lonely|unemployed) (?:\w+ )?(?:kids?|teen\w*|child(?:ren)?|boys?|girls?|students?|ex-\w+|nobod(?:y|ies)|persons?|man|woman|guy)", r"(?:lives?|living) (?:with|at) (?:his|her|their) (?:mother|mum|mom|parents)(?:'s?)?",
-    r"(?:flunked|dropped|kicked|thrown) out of", r"drop-?outs?", r"(?:mother|mum|mom|parents)'s? basement", r"with salt", r"has no (?:idea|clue)", r"does not (?:know|understand) what (?:he|she|they)",
+    r"has no (?:idea|clue)", r"does not (?:know|understand) what (?:he|she|they)",
+)  # fmt: skip
+_INSULTS = pattern(
+    r"(?:bored|spoil(?:t|ed)|jealous|bitter|disgruntled|angry|sad|lonely|unemployed) (?:\w+ )?(?:kids?|teen\w*|child(?:ren)?|boys?|girls?|students?|ex-\w+|nobod(?:y|ies)|persons?|man|woman|guy)",
+    r"(?:lives?|living) (?:with|at) (?:his|her|their) (?:mother|mum|mom|parents)(?:'s?)?", r"flunked out of", r"(?:college|school|university) drop-?outs?", r"(?:mother|mum|mom|parents)'s? basement",
+    r"(?:take|taken) (?:it|this|that|him|her|them) with (?:an? (?:grain|pinch) of )?salt",
 )  # fmt: skip
 _THREATENS = pattern(
     r"(?:legal|court|criminal) (?:action|steps|measures|proceedings|consequences|charges)", r"(?:our|the company's) (?:lawyers?|attorneys?|solicitors?|legal (?:team|department|counsel))", r"(?:sue|suing|prosecut\w+|press charges)",
@@ -52,7 +56,7 @@ _THANKS = pattern(
     r"th?a?nx|thx|tys?m|ty",
     r"hats? off to",
     r"tip of the hat",
-    r"(?:owe|in debt to) (?:you|him|her|them|\w+)",
+    r"owe (?:you|him|her|them) (?:one|thanks|a (?:drink|coffee|beer|pint))",
     r"credit (?:to|goes)",
     r"kudos",
     r"acknowledg\w+",
@@ -84,8 +88,11 @@ def _words(found: re.Pattern[str], told: str) -> Callable[[Draft], Iterator[Spot
 def _belittles(draft: Draft) -> Iterator[Spot]:
     yield from _words(_BELITTLES, "This attacks who reported it. Take it out; thank them.")(draft)
     for sentence in draft.english.sentences if draft.english else ():
-        if draft.kind is Kind.POSTMORTEM and not _REPORTED.search(sentence.text):  # there it may be the attacker who is sued
+        if draft.kind is Kind.POSTMORTEM and not _REPORTED.search(sentence.text):  # there it may be the attacker who is spoken of
             continue
+        for found in _INSULTS.finditer(sentence.text):
+            start = sentence.start + found.start()
+            yield Spot(start, start + len(found[0]), "This attacks who reported it. Take it out; thank them.")
         for found in _THREATENS.finditer(sentence.text):
             if not _NO.search(sentence.text[: found.start()]):  # a promise not to is welcome
                 told = "This threatens who reported it, and is all that anybody will read. Take it out; thank them."

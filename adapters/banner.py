@@ -85,6 +85,9 @@ class BannerAdapter:
             raise NotSent(f"The banner could not be asked: {error}") from error
         return Identity(self._account, "banner")
 
+    async def connect(self) -> None:
+        """A banner is posted by no request."""
+
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         """No request: the same key is the same banner, as often as it is asked."""
         return Receipt(key, self._permalink)

@@ -247,6 +247,10 @@ class Adapter(Protocol):
         """Proves the credentials and whose account it is, posting nothing. Raises `NeedsOperator`, `NotSent`."""
         ...
 
+    async def connect(self) -> None:
+        """Opens the connection that the next post will use, where one can be opened ahead. Sends nothing, raises nothing."""
+        ...
+
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         """One post, one request. `key` is 20 characters of [a-z2-7], the same at every try of this part. Raises any `AdapterError`."""
         ...

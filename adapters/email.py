@@ -131,6 +131,9 @@ class EmailAdapter:
         async with self._before(), self._session():
             return Identity(self._account, self._from, () if self._security != "none" else ("without encryption",))
 
+    async def connect(self) -> None:
+        """Each mail opens its own: a mail server has little patience with who connects and says nothing."""
+
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         """One mail; `key` makes its Message-ID, so a second copy of it is recognisable."""
         mail = compose(part, key, self._from, self._to, reply_to, self._language)

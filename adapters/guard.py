@@ -7,6 +7,7 @@ cloud's metadata. Such an address is refused when it is looked up, and the conne
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -39,12 +40,17 @@ def public(found: Sequence[T], address: Callable[[T], str]) -> list[T]:
 
 def literal(host: str, named: str) -> None:
     """Raises `Private` for an address that is written in the URL itself and is not public; names are looked at when they are resolved."""
+    if host != named and _is_private_literal(host):
+        raise Private("It is an address in a private network.")
+
+
+@functools.lru_cache(1024)
+def _is_private_literal(host: str) -> bool:
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return
-    if host != named and not is_public(host):
-        raise Private("It is an address in a private network.")
+        return False
+    return not is_public(host)
 
 
 def _plain(address: _Address) -> _Address:

@@ -17,13 +17,14 @@ import socket
 import time
 from asyncio import sslproto
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from yarl import URL
 
 from adapters import guard
@@ -78,21 +79,52 @@ class Resolver(AbstractResolver):
         await self._system.close()
 
 
+@dataclass(slots=True)
+class _Ahead:
+    """A connection that is open before there is a request for it, for as long as an unused one may stay."""
+
+    connection: Connection
+    end: asyncio.TimerHandle = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.end = asyncio.get_running_loop().call_later(IDLE, self.connection.close)
+
+    def let_go(self) -> None:
+        """Leaves it to the next request to that host."""
+        self.end.cancel()
+        self.connection.release()
+
+
 class Door:
     """One adapter's way out to `platform`. Its first request opens it, or opens the shared connections if it is the first of all.
 
     The host of `base_url`, which the operator wrote, may lie in a private network; no other one may.
     """
 
-    __slots__ = ("_named", "_platform", "_shared")
+    __slots__ = ("_ahead", "_named", "_platform", "_shared")
 
     def __init__(self, platform: str, base_url: str = "") -> None:
         self._platform, self._named = platform, (URL(base_url).raw_host or "") if base_url else ""
         self._shared: _Shared | None = None
+        self._ahead: _Ahead | None = None
+
+    async def connect(self, url: str | URL) -> None:
+        """Opens the connection that the next request to that host will use. Sends nothing and, where that fails, says nothing."""
+        self._let_go()
+        shared = self._entered()
+        try:
+            guard.literal(URL(url).raw_host or "", self._named)
+            connector = shared.session.connector
+            assert connector is not None
+            within = aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT, ceil_threshold=math.inf)
+            self._ahead = _Ahead(await connector.connect(aiohttp.ClientRequest("GET", URL(url)), [], within))
+        except (aiohttp.ClientError, OSError, TimeoutError, guard.Private):
+            return  # the request that comes will meet the same, and say so
 
     async def ask(self, method: str, url: str | URL, **what: Any) -> Answer:
         """One request, with aiohttp's `headers`, `params`, `json`, `data`. Raises `NotSent`, `OutcomeUnknown`, neither with a cause."""
-        shared = self._shared = self._shared or _entered(self._named)
+        shared = self._entered()
+        self._let_go()
         within = aiohttp.ClientTimeout(TOTAL_TIMEOUT, CONNECT_TIMEOUT, ceil_threshold=math.inf)  # not rounded up to the next second
         try:
             guard.literal(URL(url).raw_host or "", self._named)
@@ -112,6 +144,7 @@ class Door:
 
     async def aclose(self) -> None:
         """The last to leave closes the connections. May be called again, and the door used again."""
+        self._let_go()
         shared, self._shared = self._shared, None
         if shared is None:
             return
@@ -119,6 +152,15 @@ class Door:
         if not shared.users:
             del _OPEN[shared.loop]
             await shared.session.close()
+
+    def _entered(self) -> _Shared:
+        self._shared = self._shared or _entered(self._named)
+        return self._shared
+
+    def _let_go(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead:
+            ahead.let_go()
 
     async def _whole(self, content: aiohttp.StreamReader) -> bytes:
         body = bytearray()

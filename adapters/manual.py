@@ -94,6 +94,9 @@ class ManualAdapter:
     async def check(self) -> Identity:
         return Identity(self._account, self._name, ("posted by hand: nobody has proved whose account it is",))
 
+    async def connect(self) -> None:
+        """A person posts it."""
+
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         raise NeedsPerson(
             f"Post this text by hand on {self._name}. Then give the post's URL, which has to begin with {self._prefix} "

@@ -127,6 +127,9 @@ class TelegramAdapter:
             raise WrongAccount(f"{self._chat} is chat {chat.id}, not {self._account} as approved: correct chat or account.")
         return Identity(self._account, f"{self._chat} by @{me.username}", _rights(chat, member, self._pin))
 
+    async def connect(self) -> None:
+        await self._way.connect()
+
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         """A reply whose parent is gone goes out as a plain message (`allow_sending_without_reply`): each part makes sense alone."""
         parent = self._number(reply_to) if reply_to else None
@@ -236,6 +239,10 @@ class _Way(BaseRequest):
 
     async def shutdown(self) -> None:
         await self.door.aclose()
+
+    async def connect(self) -> None:
+        """As the door does."""
+        await self.door.connect(self._address)
 
     async def do_request(self, url: str, method: str, request_data: RequestData | None = None, *_: Any, **__: Any) -> tuple[int, bytes]:
         form = request_data.json_parameters if request_data else {}

@@ -105,6 +105,9 @@ class DiscordAdapter:
         notes = ("cannot crosspost: this is no announcement channel",) if self._crosspost and channel.get("type") != ANNOUNCEMENTS else ()
         return Identity(self._account, f"{me.get('username')} in #{channel.get('name')}", notes)
 
+    async def connect(self) -> None:
+        await self._wire.connect()
+
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         """A reply whose parent is gone goes out as a plain message (`fail_if_not_exists`): each part makes sense alone."""
         body: dict[str, Any] = {"content": part.text, "nonce": key, "enforce_nonce": True, **wire.QUIET}

@@ -94,6 +94,9 @@ class DiscordWebhookAdapter:
             raise NeedsOperator("The webhook posts to another channel than is configured: correct guild and channel, or move the webhook.")
         return Identity(self._account, f"webhook {quoted(hook.get('name'), 80)}")
 
+    async def connect(self) -> None:
+        await self._wire.connect()
+
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         self._must_be_usable()
         answer = await self._wire.call("POST", f"{self._path}?wait=true", {"content": part.text, **wire.QUIET})

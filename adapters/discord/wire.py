@@ -79,6 +79,10 @@ class Wire:
         self._secret = secret.encode()
         self._door = http.Door("Discord", base_url)
 
+    async def connect(self) -> None:
+        """As the door does."""
+        await self._door.connect(self._base)
+
     async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """Raises `NotSent`, `OutcomeUnknown`, neither with a cause."""
         return self._read(await self._door.ask(method, self._base + path, headers=self._headers, json=body))

@@ -136,6 +136,9 @@ class RedditAdapter:
         notes = ("the account is suspended",) if dig(me, "is_suspended") is True else ()
         return Identity(account, name, notes)
 
+    async def connect(self) -> None:
+        """praw opens its own, and keeps it with its login."""
+
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         """A text post, or, as a reply, a comment: that has no title and room for 10,000 characters."""
         if PERMALINK_SLOT in part.text:

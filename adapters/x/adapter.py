@@ -121,6 +121,9 @@ class XAdapter:
             )
         return Identity(account, name, ("the keys do not expire by themselves", "X does not tell the credit left: watch it there"))
 
+    async def connect(self) -> None:
+        await self._wire.connect()
+
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         """Where X refuses the reply, the part goes out once as a post of its own: `standalone`, or its text where it has none."""
         if PERMALINK_SLOT in part.text + part.standalone:

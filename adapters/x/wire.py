@@ -21,7 +21,7 @@ from adapters import http
 from adapters.contract import AdapterError, Duplicate, NeedsOperator, NotSent, OutcomeUnknown, Rejected, Secret
 from adapters.text import quoted
 
-OEMBED = "https://publish.x.com"
+API, OEMBED = "https://api.twitter.com", "https://publish.x.com"  # the first is tweepy's
 PARENT_UNSEEN = 5.0  # seconds: what helped when X did not see a parent of a second's age (gptme-contrib#811)
 LIMITS = ("x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour")  # each with -remaining and -reset (Unix seconds)
 MADE_NO_SENSE = "X gave an answer that makes no sense."
@@ -44,6 +44,10 @@ class Wire:
 
     async def aclose(self) -> None:
         await self._door.aclose()
+
+    async def connect(self) -> None:
+        """As the door does."""
+        await self._door.connect(self._base or API)
 
     async def asked(self, call: str, *args: object, **wanted: object) -> tuple[http.Answer, object]:
         """One request by a method of tweepy's; gives a 2xx and its decoded body, else raises what it means for a post."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.announcement import EXPIRES, AnnouncementState, Kind
@@ -62,6 +62,26 @@ class RevisionRow:
     created_at: datetime
 
 
+_ANNOUNCEMENT = select(announcements).where(announcements.c.id == bindparam("of"))
+_ANNOUNCEMENT_LOCKED = _ANNOUNCEMENT.with_for_update()
+_REVISION = select(revisions).where(revisions.c.digest == bindparam("of"))
+_CHANGE = update(announcements).where(announcements.c.id == bindparam("of"))
+_IN_WINDOW = (  # ids alone: the rows of these are read one by one, so that a damaged one holds up no other
+    select(announcements.c.id)
+    .where(announcements.c.state.in_([AnnouncementState.APPROVED.value, AnnouncementState.SENDING.value]))
+    .where(announcements.c.not_before.is_(None) | (announcements.c.not_before <= bindparam("now")))
+    .order_by(announcements.c.created_at)
+)
+_FREE = _IN_WINDOW.where((announcements.c.worker == "") | announcements.c.worker.not_in(select(workers.c.id)))
+_HELD_BY = _IN_WINDOW.where(announcements.c.worker == bindparam("me"))
+_IN_TERM = (
+    select(announcements.c.leads)
+    .where(announcements.c.id == bindparam("of"), announcements.c.state == AnnouncementState.SENDING.value)
+    .where(announcements.c.worker == bindparam("worker"), announcements.c.term == bindparam("term"))
+    .with_for_update(read=True)
+)
+
+
 async def incident(tx: AsyncConnection, id_or_slug: str, *, lock: bool = False) -> IncidentRow | None:
     """By id or slug; with `lock` nobody else changes it before this transaction ends."""
     query = select(incidents).where((incidents.c.id == id_or_slug) | (incidents.c.slug == id_or_slug))
@@ -82,8 +102,7 @@ async def list_incidents(tx: AsyncConnection, before: str, limit: int) -> list[I
 
 async def announcement(tx: AsyncConnection, id_: str, *, lock: bool = False) -> AnnouncementRow | None:
     """By id; with `lock` nobody else changes it before this transaction ends."""
-    query = select(announcements).where(announcements.c.id == id_)
-    return await first(tx, AnnouncementRow, query.with_for_update() if lock else query)
+    return await first(tx, AnnouncementRow, _ANNOUNCEMENT_LOCKED if lock else _ANNOUNCEMENT, of=id_)
 
 
 async def list_announcements(tx: AsyncConnection, incident_id: str, before: str, limit: int, state: str = "") -> list[AnnouncementRow]:
@@ -102,22 +121,14 @@ async def in_states(tx: AsyncConnection, states: Collection[AnnouncementState], 
     return await many(tx, AnnouncementRow, query.order_by(announcements.c.id.desc()).limit(limit))
 
 
-def _in_window(now: datetime) -> Select[Any]:
-    """The ids of approved or half-sent ones whose time has come. Rows are read one by one, so that a damaged one holds up no other."""
-    states = announcements.c.state.in_([AnnouncementState.APPROVED.value, AnnouncementState.SENDING.value])
-    open_ = announcements.c.not_before.is_(None) | (announcements.c.not_before <= now)
-    return select(announcements.c.id).where(states & open_).order_by(announcements.c.created_at)
-
-
 async def free(tx: AsyncConnection, now: datetime) -> list[str]:
     """The ids of those in their window that no living worker holds, oldest first."""
-    nobodys = (announcements.c.worker == "") | announcements.c.worker.not_in(select(workers.c.id))
-    return list((await tx.scalars(_in_window(now).where(nobodys))).all())
+    return list((await tx.scalars(_FREE, {"now": now})).all())
 
 
 async def held_by(tx: AsyncConnection, worker: str, now: datetime) -> list[str]:
     """The ids of those in their window that this worker holds, oldest first."""
-    return list((await tx.scalars(_in_window(now).where(announcements.c.worker == worker))).all())
+    return list((await tx.scalars(_HELD_BY, {"now": now, "me": worker})).all())
 
 
 async def take(tx: AsyncConnection, row: AnnouncementRow, worker: str, **values: Any) -> int:
@@ -131,9 +142,7 @@ async def in_term(tx: AsyncConnection, id_: str, worker: str, term: int) -> str 
 
     The row stays shared-locked until the transaction ends, so that nobody takes over in between.
     """
-    query = select(announcements.c.leads).where(announcements.c.id == id_, announcements.c.state == AnnouncementState.SENDING.value)
-    mine = query.where(announcements.c.worker == worker, announcements.c.term == term)
-    leads: str | None = await tx.scalar(mine.with_for_update(read=True))
+    leads: str | None = await tx.scalar(_IN_TERM, {"of": id_, "worker": worker, "term": term})
     return leads
 
 
@@ -158,7 +167,7 @@ async def revisions_before(tx: AsyncConnection, announcement_id: str, revision: 
 
 async def revision(tx: AsyncConnection, digest: str) -> RevisionRow | None:
     """By digest."""
-    return await first(tx, RevisionRow, select(revisions).where(revisions.c.digest == digest))
+    return await first(tx, RevisionRow, _REVISION, of=digest)
 
 
 async def wording_of(tx: AsyncConnection, digest: str) -> dict[str, Any]:
@@ -176,7 +185,7 @@ async def manifest_text(tx: AsyncConnection, digest: str) -> str:
 
 async def change_announcement(tx: AsyncConnection, id_: str, **values: Any) -> None:
     """Sets columns of one announcement."""
-    await tx.execute(update(announcements).where(announcements.c.id == id_).values(**values))
+    await tx.execute(_CHANGE, {"of": id_} | values)
 
 
 async def change_incident(tx: AsyncConnection, id_: str, **values: Any) -> None:

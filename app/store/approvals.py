@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.records import first, many
@@ -55,9 +55,18 @@ class NoticeRow:
     error: str
 
 
+_OF_DIGEST = select(approvals).where(approvals.c.digest == bindparam("of")).order_by(approvals.c.id)
+_SAME = delete(approvals).where(
+    approvals.c.digest == bindparam("digest"), approvals.c.person == bindparam("person"), approvals.c.decision == bindparam("decision")
+)
+_USE_LINKS = update(approval_links).where(
+    approval_links.c.digest == bindparam("about"), approval_links.c.person == bindparam("by"), approval_links.c.used_at.is_(None)
+)
+
+
 async def of_digest(tx: AsyncConnection, digest: str) -> list[ApprovalRow]:
     """All approvals of one manifest, oldest first."""
-    return await many(tx, ApprovalRow, select(approvals).where(approvals.c.digest == digest).order_by(approvals.c.id))
+    return await many(tx, ApprovalRow, _OF_DIGEST, of=digest)
 
 
 async def link(tx: AsyncConnection, token_hash: str) -> LinkRow | None:
@@ -67,8 +76,7 @@ async def link(tx: AsyncConnection, token_hash: str) -> LinkRow | None:
 
 async def use_links(tx: AsyncConnection, digest: str, person: str, now: datetime) -> None:
     """Closes every link of this person to this manifest: they have decided."""
-    mine = (approval_links.c.digest == digest) & (approval_links.c.person == person) & (approval_links.c.used_at.is_(None))
-    await tx.execute(update(approval_links).where(mine).values(used_at=now))
+    await tx.execute(_USE_LINKS, {"about": digest, "by": person, "used_at": now})
 
 
 async def add_notice(
@@ -92,9 +100,8 @@ async def notices_of(tx: AsyncConnection, digest: str, kinds: Iterable[str]) -> 
 
 async def replace(tx: AsyncConnection, row: Mapping[str, Any]) -> None:
     """Keeps an approval; a row of the same person and decision that did not verify gives way."""
-    same = (approvals.c.digest == row["digest"]) & (approvals.c.person == row["person"]) & (approvals.c.decision == row["decision"])
-    await tx.execute(delete(approvals).where(same))
-    await tx.execute(insert(approvals).values(dict(row)))
+    await tx.execute(_SAME, {name: row[name] for name in ("digest", "person", "decision")})
+    await tx.execute(insert(approvals), dict(row))
 
 
 async def due_notices(tx: AsyncConnection, now: datetime, limit: int = 50) -> list[NoticeRow]:

@@ -21,6 +21,12 @@ _NOW = 0.001
 """Seconds that are none: floats of the size of Unix time are exact to a microsecond at best."""
 
 
+_OF = budgets.c.bucket.in_(bindparam("of", expanding=True))
+_BOOKED = select(budgets.c.bucket, budgets.c.booked_to).where(_OF).order_by(budgets.c.bucket).with_for_update()
+_CLOSED = select(budgets.c.bucket, budgets.c.closed_to).where(_OF, budgets.c.closed_to > 0)
+_BOOK = update(budgets).where(budgets.c.bucket == bindparam("of")).values(booked_to=bindparam("to"))
+
+
 async def clock(tx: AsyncConnection) -> float:
     """Unix seconds: of the server where several workers share one, whose own clocks may differ."""
     if tx.dialect.name == "postgresql":
@@ -30,7 +36,8 @@ async def clock(tx: AsyncConnection) -> float:
 
 async def book(tx: AsyncConnection, wanted: Sequence[Sequence[Pace]]) -> list[float]:
     """For each post, with the paces that it has to keep: the seconds until its moment (0: now)."""
-    names = sorted({_name(pace) for paces in wanted for pace in paces})
+    kept = [[(_name(pace), pace) for pace in paces] for paces in wanted]
+    names = sorted({name for paces in kept for name, _ in paces})
     if not names:
         return [0.0 for _ in wanted]
     booked = await _booked(tx, names)
@@ -38,19 +45,18 @@ async def book(tx: AsyncConnection, wanted: Sequence[Sequence[Pace]]) -> list[fl
         await _known(tx, [name for name in names if name not in booked])
         booked = await _booked(tx, names)
     now, waits = await clock(tx), []
-    for paces in wanted:
-        moment = max([now, *(_moment(pace, booked[_name(pace)]) for pace in paces)])
-        for pace in paces:
-            booked[_name(pace)] = max(booked[_name(pace)], moment) + pace.seconds / pace.posts
+    for paces in kept:
+        moment = max([now, *(_moment(pace, booked[name]) for name, pace in paces)])
+        for name, pace in paces:
+            booked[name] = max(booked[name], moment) + pace.seconds / pace.posts
         waits.append(moment - now if moment - now > _NOW else 0.0)
     values = [{"of": bucket, "to": to} for bucket, to in booked.items()]
-    await tx.execute(update(budgets).where(budgets.c.bucket == bindparam("of")).values(booked_to=bindparam("to")), values)
+    await tx.execute(_BOOK, values)
     return waits
 
 
 async def _booked(tx: AsyncConnection, names: Sequence[str]) -> dict[str, float]:
-    query = select(budgets.c.bucket, budgets.c.booked_to).where(budgets.c.bucket.in_(names)).order_by(budgets.c.bucket).with_for_update()
-    return {row.bucket: row.booked_to for row in (await tx.execute(query)).all()}
+    return {row.bucket: row.booked_to for row in (await tx.execute(_BOOKED, {"of": names})).all()}
 
 
 async def reopen(tx: AsyncConnection, bucket: str) -> None:
@@ -72,8 +78,7 @@ async def close(tx: AsyncConnection, bucket: str, seconds: float) -> None:
 
 async def closed(tx: AsyncConnection, buckets: Collection[str]) -> dict[str, float]:
     """The buckets that are closed, with the seconds that are left."""
-    query = select(budgets.c.bucket, budgets.c.closed_to).where(budgets.c.bucket.in_(buckets), budgets.c.closed_to > 0)
-    found = (await tx.execute(query)).all()
+    found = (await tx.execute(_CLOSED, {"of": list(buckets)})).all()
     now = await clock(tx) if found else 0.0
     return {bucket: to - now for bucket, to in found if to > now}
 

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from app.store import timeline
 from app.store.lane import Lane
@@ -41,6 +42,11 @@ TOGETHER = 200
 
 UNUSABLE = (OperationalError, InterfaceError, TimeoutError)
 """What says that the database cannot be written now (locked, full, gone), not that the work was wrong."""
+
+
+def asked_again() -> AsyncRetrying:
+    """Calls what it is given until the database can be written: what was done outside must not be forgotten."""
+    return AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5))
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +85,7 @@ class Database:
         self._waiting: list[_Waiting] = []
         self._committing: asyncio.Task[None] | None = None
         self._lane = Lane(url) if self.sqlite else None
+        self._looks = Lane(url, looks=True) if self.sqlite else None
         for engine in self.engines if self.sqlite else ():
             event.listen(engine, "connect", _prepare_sqlite)
 
@@ -87,6 +94,13 @@ class Database:
         """A connection for queries. Raises `TimeoutError` where a server falls silent meanwhile."""
         async with asyncio.timeout(self._patience), self.engine.connect() as connection:
             yield connection
+
+    async def look(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T:
+        """The same for `work` that does nothing but queries; on SQLite these do not travel to a thread and back one by one."""
+        if self._looks:
+            return await self._looks.transaction(work)
+        async with self.read() as tx:
+            return await work(tx)
 
     @asynccontextmanager
     async def write(self, *, quiet: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -217,14 +231,18 @@ class Database:
         """Writes what still waits, then lets go of every connection."""
         if self._committing is not None:
             await asyncio.wait({self._committing})
-        if self._lane:
-            await asyncio.to_thread(self._lane.close)
+        for lane in self._lanes:
+            await asyncio.to_thread(lane.close)
         await self.engine.dispose()
 
     @property
     def engines(self) -> tuple[Engine, ...]:
         """SQLAlchemy's, through which connections are opened."""
-        return (self.engine.sync_engine, self._lane.engine) if self._lane else (self.engine.sync_engine,)
+        return (self.engine.sync_engine, *(lane.engine for lane in self._lanes))
+
+    @property
+    def _lanes(self) -> tuple[Lane, ...]:
+        return tuple(lane for lane in (self._lane, self._looks) if lane)
 
 
 def _on_postgres(url: str) -> AsyncEngine:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import ReadBack, Receipt
 from app.domain.announcement import AnnouncementState
 from app.domain.delivery import FINAL, NOTHING_UNDER_WAY, DeliveryState, Event, Impossible, Progress
-from app.store.records import first, many, many_by_many
+from app.store.records import first, in_steps, many, many_by_many
 from app.store.tables import announcements, attempts, deliveries
 
 
@@ -92,16 +92,49 @@ _CLOSED_AS = {
 }
 
 
+_OF_DIGEST = in_steps(select(deliveries).where(deliveries.c.digest == bindparam("of")), deliveries.c.position)
+_OF_SOME = in_steps(
+    select(deliveries).where(deliveries.c.digest == bindparam("of"), deliveries.c.destination.in_(bindparam("only", expanding=True))),
+    deliveries.c.position,
+)
+_DELIVERY = select(deliveries).where(deliveries.c.id == bindparam("of"))
+_THESE = deliveries.c.id.in_(bindparam("these", expanding=True))
+_PROGRESS = select(deliveries.c.id, deliveries.c.state, deliveries.c.done, deliveries.c.role)
+_PROGRESS_LOCKED = _PROGRESS.where(_THESE).order_by(deliveries.c.id).with_for_update()
+_CHANGE = update(deliveries).where(deliveries.c.id == bindparam("of"))
+_POSTED = select(attempts.c.delivery, attempts.c.part).where(
+    attempts.c.delivery.in_(bindparam("these", expanding=True)), attempts.c.state == "posted"
+)
+_LAST_POSTED = (
+    select(attempts).where(attempts.c.delivery == bindparam("of"), attempts.c.state == "posted").order_by(attempts.c.part.desc()).limit(1)
+)
+_START = update(deliveries).where(_THESE)
+_OPEN = attempts.insert().from_select(
+    ["delivery", "part", "state", "runner", "started_at"],
+    select(
+        deliveries.c.id,
+        deliveries.c.done,
+        literal("open"),
+        bindparam("runner", type_=attempts.c.runner.type),
+        bindparam("at", type_=attempts.c.started_at.type),
+    ).where(_THESE),
+)
+_CLOSE = update(attempts).where(attempts.c.delivery == bindparam("of"), attempts.c.state == "open")
+_CLOSE_AT = _CLOSE.values(ended_at=bindparam("over", type_=attempts.c.ended_at.type))
+_CLOSE_LOST = _CLOSE.values(ended_at=func.coalesce(attempts.c.ended_at, bindparam("over", type_=attempts.c.ended_at.type)))
+_CHANGING = ("state", "done", "problem", "remote_id", "permalink", "posted_at", "updated_at")
+
+
 async def of_digest(tx: AsyncConnection, digest: str, only: Sequence[str] | None = None) -> list[DeliveryRow]:
     """All deliveries of one manifest, in its order, or those to the given destinations alone."""
-    query = select(deliveries).where(deliveries.c.digest == digest)
-    query = query if only is None else query.where(deliveries.c.destination.in_(only))
-    return await many_by_many(tx, DeliveryRow, query, deliveries.c.position)
+    if only is None:
+        return await many_by_many(tx, DeliveryRow, _OF_DIGEST, "position", of=digest)
+    return await many_by_many(tx, DeliveryRow, _OF_SOME, "position", of=digest, only=list(only))
 
 
 async def get(tx: AsyncConnection, id_: str) -> DeliveryRow | None:
     """By id."""
-    return await first(tx, DeliveryRow, select(deliveries).where(deliveries.c.id == id_))
+    return await first(tx, DeliveryRow, _DELIVERY, of=id_)
 
 
 async def attempts_of(tx: AsyncConnection, digest: str, delivery: str = "") -> list[AttemptRow]:
@@ -117,8 +150,7 @@ async def open_attempt(tx: AsyncConnection, delivery_id: str) -> AttemptRow | No
 
 async def last_receipt(tx: AsyncConnection, delivery_id: str) -> Receipt | None:
     """The receipt of the last part that was posted; what the next part replies to."""
-    query = select(attempts).where(attempts.c.delivery == delivery_id, attempts.c.state == "posted").order_by(attempts.c.part.desc())
-    row = await first(tx, AttemptRow, query.limit(1))
+    row = await first(tx, AttemptRow, _LAST_POSTED, of=delivery_id)
     return Receipt(row.remote_id, row.permalink) if row else None
 
 
@@ -145,14 +177,12 @@ async def tried(tx: AsyncConnection, delivery_id: str, part: int) -> tuple[int, 
 
 async def start_all(tx: AsyncConnection, rows: Sequence[DeliveryRow], runner: str, now: datetime) -> list[DeliveryRow | Exception]:
     """Opens an attempt of each one's next part; it has to be on disk before the network call. `Overtaken` or `PostedAlready` for some."""
-    query = select(attempts.c.delivery, attempts.c.part).where(attempts.c.delivery.in_([r.id for r in rows]), attempts.c.state == "posted")
-    posted = {tuple(found) for found in (await tx.execute(query)).all()}
+    posted = {tuple(found) for found in (await tx.execute(_POSTED, {"these": [row.id for row in rows]})).all()}
     free = [row for row in rows if (row.id, row.done) not in posted]
-    changed = dict(zip((row.id for row in free), await _change_all(tx, [Change(row, Event.STARTED) for row in free], now), strict=True))
-    common = {"state": "open", "runner": runner, "started_at": datetime.now(UTC)}
-    opened = [common | {"delivery": r.id, "part": r.done} for r in changed.values() if isinstance(r, DeliveryRow)]
-    if opened:
-        await tx.execute(attempts.insert(), opened)
+    changed = dict(zip((row.id for row in free), await _changed_all(tx, [Change(row, Event.STARTED) for row in free], now), strict=True))
+    if started := [row.id for row in changed.values() if isinstance(row, DeliveryRow)]:
+        await tx.execute(_START, {"these": started, "state": DeliveryState.SENDING.value, "problem": "", "updated_at": now})
+        await tx.execute(_OPEN, {"these": started, "runner": runner, "at": datetime.now(UTC)})
     return [
         changed.get(row.id) or PostedAlready(f"Part {row.done + 1} has a receipt, so it is not sent, whatever else the database says.")
         for row in rows
@@ -164,16 +194,15 @@ async def settle_all(tx: AsyncConnection, changes: Sequence[Change], now: dateti
 
     `Overtaken` or `Impossible` for some.
     """
-    told = await _change_all(tx, changes, now)
+    told = await _changed_all(tx, changes, now)
+    if values := [{"of": row.id} | {name: getattr(row, name) for name in _CHANGING} for row in told if isinstance(row, DeliveryRow)]:
+        await tx.execute(_CHANGE, values)
     done = [change for change, changed in zip(changes, told, strict=True) if isinstance(changed, DeliveryRow)]
     await _attempts_anew(tx, [change.row for change in done if change.event in {Event.MARKED, Event.CAME_LATE}])
     for lost in (True, False):
-        ended = attempts.c.ended_at
-        over = func.coalesce(ended, bindparam("over", type_=ended.type)) if lost else bindparam("over", type_=ended.type)
-        closing = update(attempts).where(attempts.c.delivery == bindparam("of"), attempts.c.state == "open").values(ended_at=over)
         values = [_ending(change) for change in done if (change.event is Event.LOST) is lost]
         if values:
-            await tx.execute(closing, values)
+            await tx.execute(_CLOSE_LOST if lost else _CLOSE_AT, values)
     return told
 
 
@@ -224,31 +253,24 @@ async def skip_all(tx: AsyncConnection, destination: str, why: str, now: datetim
 async def set_read_back(tx: AsyncConnection, sights: Sequence[tuple[str, ReadBack]], now: datetime) -> None:
     """What a logged-out reader saw of each delivery (by id): `seen`, `altered`, `missing` or `not_possible`."""
     values = [{"of": id_, "read_back": sight.state, "read_back_detail": sight.detail, "updated_at": now} for id_, sight in sights]
-    await tx.execute(update(deliveries).where(deliveries.c.id == bindparam("of")), values)
+    await tx.execute(_CHANGE, values)
 
 
-async def _change_all(tx: AsyncConnection, changes: Sequence[Change], now: datetime) -> list[DeliveryRow | Exception]:
-    columns = (deliveries.c.id, deliveries.c.state, deliveries.c.done, deliveries.c.role)
-    query = select(*columns).where(deliveries.c.id.in_([c.row.id for c in changes])).order_by(deliveries.c.id)
-    now_held = {id_: tuple(rest) for id_, *rest in (await tx.execute(query.with_for_update())).all()}
+async def _changed_all(tx: AsyncConnection, changes: Sequence[Change], now: datetime) -> list[DeliveryRow | Exception]:
+    """Locks the rows, and gives each as it will be; `Overtaken` or `Impossible` for some."""
+    found = await tx.execute(_PROGRESS_LOCKED, {"these": [change.row.id for change in changes]})
+    now_held = {id_: tuple(rest) for id_, *rest in found.all()}
     told: list[DeliveryRow | Exception] = []
     for change in changes:
         row = change.row
-        if now_held.pop(row.id, None) != (
-            row.state,
-            row.done,
-            row.role,
-        ):  # taken off, so that of two changes to one delivery the second is late
+        held = now_held.pop(row.id, None)  # taken off, so that of two changes to one delivery the second is late
+        if held != (row.state, row.done, row.role):
             told.append(Overtaken(f"Delivery {row.id} was changed by someone else meanwhile."))
             continue
         try:
             told.append(_changed(change, now))
         except Impossible as error:
             told.append(error)
-    changing = ("state", "done", "problem", "remote_id", "permalink", "posted_at", "updated_at")
-    values = [{"of": row.id} | {name: getattr(row, name) for name in changing} for row in told if isinstance(row, DeliveryRow)]
-    if values:
-        await tx.execute(update(deliveries).where(deliveries.c.id == bindparam("of")), values)
     return told
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.followup import FollowUpState, Window
@@ -35,6 +35,9 @@ class FollowUpRow:
 UNFINISHED = (FollowUpState.WAITING, FollowUpState.SCHEDULED, FollowUpState.DUE, FollowUpState.APPROVED, FollowUpState.OVERDUE)
 
 
+_OF_ANNOUNCEMENT = select(follow_ups).where(follow_ups.c.announcement == bindparam("of"))
+
+
 async def of_incident(tx: AsyncConnection, incident: str) -> list[FollowUpRow]:
     """An incident's follow-ups by opening time."""
     return await many(tx, FollowUpRow, select(follow_ups).where(follow_ups.c.incident == incident).order_by(follow_ups.c.opens))
@@ -42,7 +45,7 @@ async def of_incident(tx: AsyncConnection, incident: str) -> list[FollowUpRow]:
 
 async def of_announcement(tx: AsyncConnection, announcement: str) -> FollowUpRow | None:
     """The follow-up whose draft this announcement is."""
-    return await first(tx, FollowUpRow, select(follow_ups).where(follow_ups.c.announcement == announcement))
+    return await first(tx, FollowUpRow, _OF_ANNOUNCEMENT, of=announcement)
 
 
 async def get(tx: AsyncConnection, id_: str) -> FollowUpRow | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.records import adding, many
@@ -29,12 +29,14 @@ class Hold:
     at: datetime
 
 
+_STANDING = select(holds).order_by(holds.c.kind.desc())  # paused, then excluded, which so has the last word
+_STANDING_AT = _STANDING.where(holds.c.destination.in_(bindparam("at", expanding=True)))
+
+
 async def standing(tx: AsyncConnection, destinations: Collection[str] | None = None) -> dict[str, Hold]:
     """What holds each destination, of these or of all; an exclusion counts before a pause."""
-    query = select(holds).order_by(holds.c.kind.desc())  # paused, then excluded, which so has the last word
-    if destinations is not None:
-        query = query.where(holds.c.destination.in_(destinations))
-    return {hold.destination: hold for hold in await many(tx, Hold, query)}
+    found = many(tx, Hold, _STANDING) if destinations is None else many(tx, Hold, _STANDING_AT, at=list(destinations))
+    return {hold.destination: hold for hold in await found}
 
 
 async def excluded(tx: AsyncConnection) -> set[str]:

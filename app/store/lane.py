@@ -45,9 +45,10 @@ class _Plain:
 
 
 class Lane:
-    """One thread with one connection."""
+    """One thread with one connection; where it only `looks`, it waits for no writer."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, looks: bool = False) -> None:
+        self._begin = "BEGIN" if looks else "BEGIN IMMEDIATE"
         self.engine = create_engine(url.replace("+aiosqlite", ""), poolclass=StaticPool, connect_args={"check_same_thread": False})
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tocsin-lane")
 
@@ -62,7 +63,7 @@ class Lane:
 
     def _run(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T:
         with self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql(self._begin)
             told = _to_its_end(work(cast("AsyncConnection", _Plain(connection))))
             connection.exec_driver_sql("COMMIT")
             return told

@@ -1,4 +1,8 @@
-"""Rows as frozen dataclasses: a record's fields are columns of the same name."""
+"""Rows as frozen dataclasses: a record's fields are columns of the same name.
+
+Statements on the way from an approval to its posts are built once, with parameters that are given to them: to build one takes several
+times as long as SQLite takes to run it.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +10,39 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Executable, Select, Table
+from sqlalchemy import ColumnElement, Executable, Select, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 R = TypeVar("R")
 
+STEP = 1000
+"""How many rows are read at a time where there may be ten thousand."""
 
-async def many(tx: AsyncConnection, record: type[R], query: Executable) -> list[R]:
+
+async def many(tx: AsyncConnection, record: type[R], query: Executable, **given: Any) -> list[R]:
     """All rows of the query. Words that repeat from row to row are held once."""
     same: dict[str, str] = {}
-    return [record(**_known(record, row, same)) for row in (await tx.execute(query)).mappings()]
+    return [record(**_known(record, row, same)) for row in (await tx.execute(query, given)).mappings()]
 
 
-async def many_by_many(tx: AsyncConnection, record: type[R], query: Select[Any], key: ColumnElement[int], step: int = 1000) -> list[R]:
-    """The same of rows that may be ten thousand, in steps of a key of whole numbers: a driver holds all that it is asked for at once."""
-    steps = query.order_by(key).limit(step)
-    found = some = await many(tx, record, steps)
-    while len(some) == step:
-        some = await many(tx, record, steps.where(key > getattr(some[-1], str(key.key))))
+def in_steps(query: Select[Any], key: ColumnElement[int]) -> Select[Any]:
+    """A query for `many_by_many`, by a key of whole numbers from 0 on."""
+    return query.where(key > bindparam("after")).order_by(key).limit(STEP)
+
+
+async def many_by_many(tx: AsyncConnection, record: type[R], steps: Select[Any], key: str, **given: Any) -> list[R]:
+    """The same of rows that may be ten thousand, some at a time: a driver holds all that it is asked for at once."""
+    found = some = await many(tx, record, steps, after=-1, **given)
+    while len(some) == STEP:
+        some = await many(tx, record, steps, after=getattr(some[-1], key), **given)
         found += some
     return found
 
 
-async def first(tx: AsyncConnection, record: type[R], query: Executable) -> R | None:
+async def first(tx: AsyncConnection, record: type[R], query: Executable, **given: Any) -> R | None:
     """The first row, or None."""
-    row = (await tx.execute(query)).mappings().first()
+    row = (await tx.execute(query, given)).mappings().first()
     return record(**_known(record, row, {})) if row else None
 
 

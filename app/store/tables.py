@@ -38,7 +38,7 @@ metadata = MetaData(
 
 def iso(moment: datetime) -> str:
     """UTC, microseconds, `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 class DamagedRow(ValueError):

@@ -75,6 +75,8 @@ class Fact:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+_LAST = select(timeline.c.seq, timeline.c.hash).order_by(timeline.c.seq.desc()).limit(1)
+_ADD = timeline.insert()
 _UNWRITTEN: WeakKeyDictionary[AsyncConnection, list[tuple[datetime, Fact]]] = WeakKeyDictionary()
 
 
@@ -121,7 +123,7 @@ async def write(tx: AsyncConnection) -> None:
         return
     if tx.dialect.name == "postgresql":
         await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
-    last = (await tx.execute(select(timeline.c.seq, timeline.c.hash).order_by(timeline.c.seq.desc()).limit(1))).first()
+    last = (await tx.execute(_LAST)).first()
     seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
     rows = []
     for now, fact in facts:
@@ -129,7 +131,7 @@ async def write(tx: AsyncConnection) -> None:
         entry = Entry(seq + 1, now, fact.actor, fact.event, fact.incident, fact.announcement, told, previous, "")
         seq, previous = entry.seq, entry.computed_hash()
         rows.append({name: getattr(entry, name) for name in Entry.__slots__} | {"hash": previous})
-    await tx.execute(timeline.insert(), rows)
+    await tx.execute(_ADD, rows)
 
 
 async def entries(tx: AsyncConnection, *, incident: str = "", announcement: str = "", after: int = 0, limit: int = 200) -> list[Entry]:

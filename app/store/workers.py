@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import bindparam, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.tables import announcements, workers
+
+_ON_THE_ROLL = select(workers.c.id).where(workers.c.id.in_([bindparam("holder"), bindparam("me")]))
 
 
 async def register(tx: AsyncConnection, id_: str, name: str) -> None:
@@ -35,7 +37,7 @@ async def beats(tx: AsyncConnection) -> dict[str, int]:
 
 async def may_take(tx: AsyncConnection, holder: str, me: str) -> bool:
     """Whether I am on the roll, and the holder of an announcement is nobody on it but me."""
-    roll = set((await tx.scalars(select(workers.c.id).where(workers.c.id.in_([holder, me])))).all())
+    roll = set((await tx.scalars(_ON_THE_ROLL, {"holder": holder, "me": me})).all())
     return roll == {me}
 
 

@@ -22,12 +22,13 @@ from app.domain.followup import FollowUpState
 from app.services import follow_up, notices
 from app.services.announce import existing
 from app.services.context import Context
-from app.services.verification import NotApproved, approved
+from app.services.verification import Approved, NotApproved, approved
 from app.store import announcements as store
 from app.store import deliveries, follow_ups, timeline, workers
 from app.store.announcements import AnnouncementRow
 from app.store.deliveries import DeliveryRow
 from app.store.tables import iso
+from app.workflows import ahead
 from app.workflows.attempt import Lease, NotOurs
 from app.workflows.crew import Crew
 from app.workflows.deliver import Courier
@@ -47,16 +48,24 @@ PARTNERS_FIRST = 10.0
 
 async def run(ctx: Context, crew: Crew, announcement: str, stories: dict[str, Story]) -> str:
     """One run of a broadcast in a term of its own; returns how it ended. While it runs, it is in `stories`, to be nudged."""
+
+    async def work(tx: AsyncConnection) -> tuple[AnnouncementRow, Approved, list[DeliveryRow]] | None:
+        row = await existing(tx, announcement)
+        if not await workers.may_take(tx, row.worker, ctx.runner):
+            return None
+        verified, rows = await approved(ctx, tx, row.digest), await deliveries.of_digest(tx, row.digest)
+        if verified.manifest.announcement != row.id:
+            raise NotApproved("What was signed is another announcement's: the database was changed.")
+        return row, verified, rows
+
+    crew.hurry()
     try:
-        async with ctx.database.read() as tx:
-            row = await existing(tx, announcement)
-            if not await workers.may_take(tx, row.worker, ctx.runner):
-                return "elsewhere"
-            verified, rows = await approved(ctx, tx, row.digest), await deliveries.of_digest(tx, row.digest)
-            if verified.manifest.announcement != row.id:
-                raise NotApproved("What was signed is another announcement's: the database was changed.")
+        found = await ctx.database.look(work)
     except NotApproved as error:
         return await _refused(ctx, announcement, str(error))
+    if found is None:
+        return "elsewhere"
+    row, verified, rows = found
     courier = Courier(ctx, verified, Lease(announcement, ctx.runner), crew, row.leads, row.led_since or datetime.now(UTC))
     try:
         story = stories[announcement] = Story(ctx, courier, row)
@@ -110,6 +119,7 @@ class Story:
         self._start(rows)
         if not await begun:
             return "elsewhere"
+        self._also(ahead.connect(self.courier, rows))
         self._also(self._start_the_clock())
         await self._all()
         if not self.courier.crew.stopping:

@@ -1,4 +1,4 @@
-"""What all couriers of a process share: whether it stops, and how many requests may be under way at once."""
+"""What all couriers of a process share: whether it stops, whether it is in a hurry, how many requests may be under way at once."""
 
 from __future__ import annotations
 
@@ -14,6 +14,16 @@ REQUESTS, LOOKS = 500, 20
 """How many posts, and how many read-backs, are under way at most: more connections at once are no faster, and cost memory."""
 
 
+HURRY = 2.0
+"""Seconds from an approval, and from the primary's answer, in which what can wait does."""
+
+
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass(slots=True)
 class Crew:
     """One a process. Once it is `stopping`, no further attempt is opened."""
@@ -21,7 +31,14 @@ class Crew:
     stopping: bool = False
     requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REQUESTS))
     looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS))
+    calm: asyncio.Event = field(default_factory=_set)
     _credentials: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+
+    def hurry(self) -> None:
+        """Posts are about to go out: for a moment there is no `calm`."""
+        if self.calm.is_set():
+            self.calm.clear()
+            asyncio.get_running_loop().call_later(HURRY, self.calm.set)
 
     @asynccontextmanager
     async def one_request(self, credential: str, limits: Limits, place: Place) -> AsyncIterator[None]:

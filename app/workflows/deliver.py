@@ -109,6 +109,7 @@ class Courier:
     def points_to(self, permalink: str | None) -> None:
         """Lets all others go: the first part is posted, or (None) it will not be without a person."""
         if not self.reference.done():
+            self.crew.hurry()
             self.reference.set_result(permalink)
             self.pulse.beat()
 
@@ -125,8 +126,7 @@ class Courier:
 
     async def rows(self, only: Sequence[str] | None = None) -> list[DeliveryRow]:
         """All deliveries as they are now, or those to the given destinations alone."""
-        async with self.ctx.database.read() as tx:
-            return await deliveries.of_digest(tx, self.approved.digest, only)
+        return await self.ctx.database.look(lambda tx: deliveries.of_digest(tx, self.approved.digest, only))
 
     async def candidates(self) -> dict[str, DeliveryRow]:
         """The deliveries that may lead, as they are now, by destination."""
@@ -277,8 +277,7 @@ class _Errand:
         reply_to, link = self.planned.reply_to if role is self.planned.role else None, ""
         if row.done:
             link = row.permalink if destination.adapter.owns(row.permalink) else ""
-            async with self.courier.ctx.database.read() as tx:
-                reply_to = await deliveries.last_receipt(tx, row.id)
+            reply_to = await self.courier.ctx.database.look(lambda tx: deliveries.last_receipt(tx, row.id))
         if role is Role.POINTER:
             link = "" if self.courier.nobody_leads else self.courier.reference.result() or ""
         part = self.planned.said_as(role).parts[row.done]

@@ -46,22 +46,19 @@ class Lead:
             self.courier.points_to(await self._reference(rows))
         finally:
             self.courier.points_to(None)  # where that failed
-        for row in (await self.courier.candidates()).values():
-            self.also(self._rest_of(row))
+        for row in rows:
+            if self.courier.may_lead(row):
+                self.also(self._rest_of(row))
 
     async def _rest_of(self, row: DeliveryRow) -> None:
-        if posting := self.under_way.get(row.destination):
-            await posting
-            row = await self.courier.ledger.fresh(row.id)
-        await self.delivered(row)
+        posting = self.under_way.get(row.destination)
+        await self.delivered(await posting if posting else await self.courier.ledger.fresh(row.id))
 
     async def _reference(self, rows: Sequence[DeliveryRow]) -> str | None:
         """The permalink of the first part, "" where nobody is to lead, None where nobody does and a person has to act."""
         reference, beat = self.courier.reference, self.courier.pulse.next
         candidates = {row.destination: row for row in rows if self.courier.may_lead(row)}
-        while self.courier.goes_on:
-            if reference.done():  # it is posted, and its receipt is being written
-                return reference.result()
+        while self.courier.goes_on and not reference.done():
             row = candidates.get(self.courier.leads)
             if row is None:
                 return ""
@@ -72,8 +69,10 @@ class Lead:
                 await self._follow(row, following)
             elif not await self._further(row, candidates.values(), beat, self._left() if following else None):
                 return "" if row.state == DeliveryState.SKIPPED.value else None
-            beat, candidates = self.courier.pulse.next, await self.courier.candidates()
-        return None
+            beat = self.courier.pulse.next
+            if not reference.done():
+                candidates = await self.courier.candidates()
+        return reference.result() if reference.done() else None  # it is posted, and its receipt is being written
 
     def _permalink(self, row: DeliveryRow) -> str:
         destination = self.courier.ctx.destinations.get(row.destination)

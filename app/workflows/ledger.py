@@ -17,7 +17,6 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from adapters.contract import Receipt, Role
 from app.domain.announcement import AnnouncementState
@@ -26,7 +25,7 @@ from app.domain.manifest import Manifest
 from app.services import notices
 from app.services.context import Context
 from app.store import announcements, budgets, deliveries, holds, timeline
-from app.store.database import UNUSABLE, Bulk, Work, in_turn
+from app.store.database import UNUSABLE, Bulk, Work, asked_again, in_turn
 from app.store.deliveries import Change, DeliveryRow, Overtaken, PostedAlready
 from app.store.holds import Hold
 from app.store.tables import moment
@@ -201,8 +200,7 @@ class Ledger:
 
     async def fresh(self, delivery_id: str) -> DeliveryRow:
         """The delivery as it is now."""
-        async with self.ctx.database.read() as tx:
-            row = await deliveries.get(tx, delivery_id)
+        row = await self.ctx.database.look(lambda tx: deliveries.get(tx, delivery_id))
         assert row is not None
         return row
 
@@ -217,8 +215,7 @@ class Ledger:
             return await commit(bulk, item, about=about)
         except UNUSABLE as error:
             log.error("not-recorded-yet", what=_named(item), problem=str(getattr(error, "orig", error)))
-        retrying = AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5))
-        return await retrying(commit, bulk, item, about=about)
+        return await asked_again()(commit, bulk, item, about=about)
 
 
 def _named(item: object) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.announcement import AnnouncementState
 from app.services import check, follow_up, notify, trust
@@ -36,6 +37,12 @@ PERIOD, BREATH = 1.0, 0.05  # of the loop: it wakes where there is news, and at 
 LONGEST_REST = 60.0
 LEAST_BUSY_FIRST = 0.1
 """Seconds at most by which a busy worker is behind another in taking a broadcast that nobody holds."""
+
+NEVER = 2**31 - 1
+OLD = 10
+"""How many times Python looked through what is new before what is old is looked through, too, as it would by itself."""
+
+Doing = Callable[[Context], Awaitable[object]]
 
 _ENDS = {AnnouncementState.SENT.value, AnnouncementState.INCOMPLETE.value, "refused", "elsewhere"}
 
@@ -70,10 +77,12 @@ class Worker:
         """Runs until it is cancelled; an error is logged and holds up neither the loop nor the other kinds of work."""
         gc.collect()
         gc.freeze()  # all that is loaded by now stays; to look through it again would halt the process for 0.1 s, in mid-broadcast
+        gc.set_threshold(*gc.get_threshold()[:2], NEVER)  # what has come since takes 10 ms: `_tidied` chooses when
         self.ctx.database.on_signal = self.go_on
         await self._registered()
         clock = (follow_up.tick, notify.send_due, check.when_due, trust.record)
-        loops = [self._forever(self.sweep), *(self._forever(self._if_on_duty(work)) for work in clock)]
+        loops = [self._forever(self.sweep), *(self._forever(self._in_calm(self._on_duty_alone(work))) for work in clock)]
+        loops.append(self._forever(self._in_calm(_tidied)))
         if not self.ctx.database.sqlite:
             loops += [self._beating(), self._listening()]
         await asyncio.gather(*loops)
@@ -92,8 +101,11 @@ class Worker:
 
     async def sweep(self, _ctx: Context) -> None:
         """Begins every broadcast whose window is open and that no living worker holds, or that we hold and that does not run."""
-        async with self.ctx.database.read() as tx:
-            held, free = await store.held_by(tx, self.ctx.runner, self.ctx.now), await store.free(tx, self.ctx.now)
+
+        async def work(tx: AsyncConnection) -> tuple[list[str], list[str]]:
+            return await store.held_by(tx, self.ctx.runner, self.ctx.now), await store.free(tx, self.ctx.now)
+
+        held, free = await self.ctx.database.look(work)
         for id_ in (*held, *free):
             _, until = self._rests.get(id_, (0, 0.0))
             if id_ not in self._running and time.monotonic() >= until:
@@ -173,14 +185,23 @@ class Worker:
                 log.warning("not-listening", problem=str(error))
             await asyncio.sleep(BEAT)
 
-    def _if_on_duty(self, work: Callable[[Context], Awaitable[object]]) -> Callable[[Context], Awaitable[object]]:
+    def _in_calm(self, work: Doing) -> Doing:
+        """Not while posts are about to go out."""
+
+        async def later(ctx: Context) -> None:
+            await self.crew.calm.wait()
+            await work(ctx)
+
+        return later
+
+    def _on_duty_alone(self, work: Doing) -> Doing:
         async def alone(ctx: Context) -> None:
             if self._on_duty:
                 await work(ctx)
 
         return alone
 
-    async def _forever(self, work: Callable[[Context], Awaitable[object]]) -> None:
+    async def _forever(self, work: Doing) -> None:
         while True:
             news = self.ctx.database.news.next
             try:
@@ -190,3 +211,8 @@ class Worker:
                 await asyncio.sleep(PERIOD)
             await self.ctx.database.news.wait(PERIOD, news)
             await asyncio.sleep(BREATH)
+
+
+async def _tidied(_ctx: Context) -> None:
+    if gc.get_count()[2] > OLD:
+        gc.collect()

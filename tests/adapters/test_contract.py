@@ -390,6 +390,31 @@ async def test_a_check_that_reaches_nobody_is_not_the_operators_fault(bench: Ben
 # Posting
 
 
+@EVERYONE
+async def test_a_connection_that_is_opened_ahead_sends_nothing_and_says_nothing(bench: Bench) -> None:
+    adapter = bench.adapter()
+    await adapter.connect()
+    await adapter.connect()
+    assert not (bench.stand_in and bench.stand_in.log)
+
+
+@CREDENTIALS
+async def test_a_connection_that_cannot_be_opened_ahead_is_for_the_post_to_tell(bench: Bench) -> None:
+    await bench.fault("refused")
+    adapter = bench.adapter()
+    await adapter.connect()
+    await bench.fails(NotSent, adapter.publish(bench.part(), KEY, None))
+
+
+@POSTING
+async def test_a_post_goes_out_once_over_a_connection_that_was_opened_ahead(bench: Bench) -> None:
+    adapter = bench.adapter()
+    await adapter.connect()
+    await publish(bench, adapter, bench.part())
+    assert len(bench.requests()) == (0 if bench.case.shown else 1)
+    assert len(bench.platform.posts) == 1
+
+
 async def publish(bench: Bench, adapter: Adapter, part: Part, reply_to: Receipt | None = None, key: str = KEY) -> Receipt:
     receipt = await adapter.publish(part, key, reply_to)
     if bench.case.shown:

@@ -26,7 +26,7 @@ Lines = Callable[[dict[str, Any]], list[str]]
 SIZES, ALL_SIZES = (10, 100, 1000), (10, 100, 1000, 10_000)
 PARTS: dict[str, tuple[Measure, Lines]] = {
     "first-byte": (lambda _full: first_byte.measure(), first_byte.lines),
-    "fifty": (lambda _full: fan_out.fifty(40), fan_out.lines),
+    "fifty": (lambda _full: fan_out.fifty(100), fan_out.lines),
     "fan-out": (lambda full: fan_out.thousand(5, full=full), fan_out.lines),
     "scale": (lambda full: fan_out.scale(5, ALL_SIZES if full else SIZES, full=full), fan_out.lines),
     "kill": (lambda full: kills.restarts(20 if full else 10), kills.lines),

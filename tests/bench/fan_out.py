@@ -26,6 +26,9 @@ LATENCY = 0.1
 POINTERS_OF_FIFTY = 49
 APPRISE_UP_TO = 1000
 
+OF_FIFTY = ("least_s", "target_s", "median_per_least", "p99_per_least", "aiohttps_p99_per_least")
+JUDGED = (*OF_FIFTY, "per_bare_aiohttp", "apprise_per_tocsin")
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -99,10 +102,12 @@ def compared(pointers: int, rounds: int, others: tuple[str, ...]) -> dict[str, A
 
 def fifty(rounds: int) -> dict[str, Any]:
     """The everyday case: 50 destinations, the primary among them, beside the least that it can take."""
-    told = compared(POINTERS_OF_FIFTY, rounds, ())
+    told = compared(POINTERS_OF_FIFTY, rounds, (peers.LED,))
     least = 2 * LATENCY + 2 * told["fsync_ms"]["median"] / 1000
-    last = told["tocsin"]["last_answered"]
-    return told | {"least_s": round(least, 4), "target_s": round(1.15 * least, 4), "p99_per_least": round(last["p99"] / least, 2)}
+    last, bare = told["tocsin"]["last_answered"], told["others"][peers.LED]
+    per = {"median_per_least": last["median"], "p99_per_least": last["p99"], "aiohttps_p99_per_least": bare["p99"]}
+    limits = {"least_s": round(least, 4), "target_s": round(1.15 * least, 4)}
+    return told | limits | {name: round(seconds / least, 3) for name, seconds in per.items()}
 
 
 def thousand(rounds: int, *, full: bool = False) -> dict[str, Any]:
@@ -140,8 +145,7 @@ def lines(told: dict[str, Any]) -> list[str]:
     named |= {f"{peer}, its CPU seconds": of["cpu_seconds"] for peer, of in told["others"].items()}
     keys = ("median", "min", "max", *(["p99"] if told["tocsin"]["durable"]["of"] >= 20 else []))
     shown = table([f"{told['pointers']:,} pointers, s", *keys], [[name, *(f"{of[key]:.3f}" for key in keys)] for name, of in named.items()])
-    judged = ("least_s", "target_s", "p99_per_least", "per_bare_aiohttp", "apprise_per_tocsin")
-    facts: dict[str, float] = {name: told[name] for name in judged if name in told}
+    facts: dict[str, float] = {name: told[name] for name in JUDGED if name in told}
     facts |= {"fsync_ms": told["fsync_ms"]["median"], "peak_mb": told["memory"]["peak_mb"], "rounds": told["tocsin"]["durable"]["of"]}
     return [*shown, "", ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in facts.items())]
 

@@ -1,6 +1,7 @@
 """`python -m tests.bench.peers NAME BASE_URL N TEXT`: another sender of the same posts, in a process of its own; prints [s, CPU s].
 
-`aiohttp` is the least that Python does it with: one session, no limit on connections, nothing durable. `httpx` is its own pool
+`aiohttp` is the least that Python does it with: one session, no limit on connections, nothing durable; `aiohttp-led` posts to one more
+webhook first and to the others once that has answered. `httpx` is its own pool
 without a limit. `apprise` is its Discord service and its `async_notify` as they come; only the host is another, by a subclass, as
 Apprise has no setting for it. Everything is loaded and built before the clock starts, and each post must have been answered with 200.
 """
@@ -8,11 +9,13 @@ Apprise has no setting for it. Everything is loaded and built before the clock s
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from importlib import import_module
 
 from tests.bench.platform import webhook
@@ -33,7 +36,7 @@ def _since(begun: Taken) -> Taken:
     return now[0] - begun[0], now[1] - begun[1]
 
 
-async def _aiohttp(urls: list[str], text: str) -> Taken:
+async def _aiohttp(urls: list[str], text: str, *, led: bool = False) -> Taken:
     import aiohttp
 
     connector, jar = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
@@ -45,6 +48,8 @@ async def _aiohttp(urls: list[str], text: str) -> Taken:
                 assert answer.status == 200
 
         begun = _clocks()
+        if led:
+            await post(urls.pop())
         await asyncio.gather(*(post(url) for url in urls))
         return _since(begun)
 
@@ -77,12 +82,18 @@ async def _apprise(urls: list[str], text: str) -> Taken:
     return _since(begun)
 
 
-PEERS = {"aiohttp": _aiohttp, "httpx": _httpx, "apprise": _apprise}
+LED = "aiohttp-led"
+PEERS: dict[str, Callable[[list[str], str], Coroutine[None, None, Taken]]] = {
+    "aiohttp": _aiohttp,
+    LED: functools.partial(_aiohttp, led=True),
+    "httpx": _httpx,
+    "apprise": _apprise,
+}
 
 
 def seconds(peer: str, base_url: str, number: int, text: str) -> Taken:
-    """How long that peer took to post the text to the first `number` webhooks. Raises `CalledProcessError`."""
-    command = [sys.executable, "-m", "tests.bench.peers", peer, base_url, str(number), text]
+    """How long that peer took to post the text to the first `number` webhooks, one more if led. Raises `CalledProcessError`."""
+    command = [sys.executable, "-m", "tests.bench.peers", peer, base_url, str(number + (peer == LED)), text]
     took, cpu = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
     return took, cpu
 

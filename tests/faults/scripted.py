@@ -105,6 +105,8 @@ class Scripted:
     sends: bool = True
     under_way: int = 0
     most_under_way: int = 0
+    connects: int = 0
+    never_connects: bool = False
 
     @property
     def limits(self) -> Limits:
@@ -121,6 +123,11 @@ class Scripted:
 
     async def check(self) -> Identity:
         return Identity("account-1", "scripted")
+
+    async def connect(self) -> None:
+        self.connects += 1
+        if self.never_connects:
+            await asyncio.Event().wait()
 
     async def publish(self, part: Part, key: str, reply_to: Receipt | None) -> Receipt:
         self.requests.append((key, part.text))

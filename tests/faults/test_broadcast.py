@@ -7,12 +7,15 @@ from them. Who leads is told in `test_lead.py`, and what a worker does with runs
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import NeedsOperator, NotSent, Part, ReadBack, Receipt, Reconcile, Role
@@ -191,6 +194,29 @@ async def test_an_alarm_that_is_raised_while_one_is_being_sent_is_sent_too(furni
     assert await notify.send_due(ctx) == 1
     assert await notify.send_due(ctx) == 0
     assert len(team.posts) == 2
+
+
+async def test_a_notice_that_was_sent_while_the_database_is_locked_is_not_sent_twice(furnish: Furnish) -> None:
+    team = Scripted(["at the gate"])
+    desk = await furnish(Scripted(), others=[("team", team, Role.INTERNAL)])
+    database = desk.ctx.database
+
+    async def tell(tx: AsyncConnection) -> None:
+        await tx.execute(text("PRAGMA busy_timeout=50"))
+        await notices.tell(desk.ctx, tx, "alarm", desk.id, desk.approved.digest)
+
+    await database.commit(tell)
+    sending = asyncio.ensure_future(notify.send_due(desk.ctx))
+    await until(lambda: team.requests)
+    with contextlib.closing(sqlite3.connect(database.url.partition("///")[2], isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        team.gate.set()
+        await asyncio.sleep(0.3)
+        assert not sending.done()
+        other.execute("ROLLBACK")
+    assert await sending == 1
+    assert await notify.send_due(desk.ctx) == 0
+    assert len(team.posts) == 1
 
 
 # People, at any time

@@ -24,6 +24,7 @@ from app.services.verification import Judged, NotApproved, judged
 from app.store import announcements as store
 from app.store import approvals, deliveries, follow_ups
 from app.store.approvals import NoticeRow
+from app.store.database import Work, asked_again
 
 log = structlog.get_logger(__name__)
 
@@ -55,17 +56,22 @@ async def send_due(ctx: Context) -> int:
 async def _sent(ctx: Context, notice: NoticeRow) -> bool:
     try:
         if again_at := await _too_early(ctx, notice):
-            await ctx.database.commit(lambda tx: approvals.change_notice(tx, notice, due_at=again_at))
+            await _recorded(ctx, notice, lambda tx: approvals.change_notice(tx, notice, due_at=again_at))
             return False
         told = await _send(ctx, notice)
     except Exception as error:  # whatever is wrong with one notice, the others go out
         wait = timedelta(seconds=min(2.0**notice.tries, 60))
         log.warning("notice-not-sent", kind=notice.kind, recipient=notice.recipient, problem=str(error))
         values = {"tries": notice.tries + 1, "error": str(error)[:500], "due_at": ctx.now + wait}
-        await ctx.database.commit(lambda tx: approvals.change_notice(tx, notice, **values))
+        await _recorded(ctx, notice, lambda tx: approvals.change_notice(tx, notice, **values))
         return False
-    await ctx.database.commit(lambda tx: _done(ctx, tx, notice, told))
+    await _recorded(ctx, notice, lambda tx: _done(ctx, tx, notice, told))
     return told
+
+
+async def _recorded(ctx: Context, notice: NoticeRow, work: Work[None]) -> None:
+    """What was sent is on disk when this returns, however long that takes: else it would be sent twice."""
+    await asked_again()(ctx.database.commit, work, about=notice.announcement)
 
 
 async def _done(ctx: Context, tx: AsyncConnection, notice: NoticeRow, told: bool) -> None:

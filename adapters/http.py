@@ -3,40 +3,33 @@
 Rules kept here: a connection that never came about is `NotSent`, everything else that goes wrong under way is `OutcomeUnknown`;
 no POST is ever repeated, no redirect followed, no cookie kept; an answer's time and size are bounded; errors keep no cause, as
 aiohttp's quote the URL, which may be a secret. As nothing is kept from one request to the next, sharing leaks nothing between
-accounts. No name leads into a private network, but one that the operator wrote into `base_url` (`adapters.guard`). What a status
-means lies in each platform's file.
+accounts. Where connections lead and how old they are lies in `adapters.connector`, what a status means in each platform's file.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-import math
 import re
-import socket
 import time
-from asyncio import sslproto
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.connector import Connection
 from yarl import URL
 
 from adapters import guard
+from adapters.connector import Connector, within
 from adapters.contract import AdapterError, NotSent, OutcomeUnknown
 
-TOTAL_TIMEOUT, CONNECT_TIMEOUT = 20.0, 10.0
-IDLE = 4.0  # seconds an unused connection stays: less than servers keep theirs (often 5), lest a post meet one that is being closed
+TOTAL_TIMEOUT = 20.0
 MAX_ANSWER = 4 * 1024 * 1024
 LONGEST_WAIT = 86_400.0
 USER_AGENT = "Tocsin/0.1"
-
-sslproto.SSLProtocol.max_size = 16 * 1024  # one TLS record; of asyncio's 256 KiB each connection would hold its own (240 KiB, now 45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,49 +43,15 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class _Shared:
-    """The connections of one event loop and how many doors use them. Unbounded: a slow platform must not make others wait."""
+    """The connections of one event loop and how many doors use them."""
 
     loop: asyncio.AbstractEventLoop
     session: aiohttp.ClientSession
-    resolver: Resolver
+    connector: Connector
     users: int = 0
 
 
 _OPEN: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
-
-
-class Resolver(AbstractResolver):
-    """The system's look-up, less what is private. aiohttp connects to just these addresses: between check and use nobody looks again."""
-
-    def __init__(self) -> None:
-        self.named: set[str] = set()  # hosts that the operator wrote into `base_url`
-        self._system = aiohttp.ThreadedResolver()
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        """Raises `guard.Private` where none is left."""
-        found = await self._system.resolve(host, port, family)
-        if host in self.named:
-            return found
-        return guard.public(found, lambda one: one["host"])
-
-    async def close(self) -> None:
-        await self._system.close()
-
-
-@dataclass(slots=True)
-class _Ahead:
-    """A connection that is open before there is a request for it, for as long as an unused one may stay."""
-
-    connection: Connection
-    end: asyncio.TimerHandle = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.end = asyncio.get_running_loop().call_later(IDLE, self.connection.close)
-
-    def let_go(self) -> None:
-        """Leaves it to the next request to that host."""
-        self.end.cancel()
-        self.connection.release()
 
 
 class Door:
@@ -101,34 +60,24 @@ class Door:
     The host of `base_url`, which the operator wrote, may lie in a private network; no other one may.
     """
 
-    __slots__ = ("_ahead", "_named", "_platform", "_shared")
+    __slots__ = ("_named", "_platform", "_shared")
 
     def __init__(self, platform: str, base_url: str = "") -> None:
         self._platform, self._named = platform, (URL(base_url).raw_host or "") if base_url else ""
         self._shared: _Shared | None = None
-        self._ahead: _Ahead | None = None
 
     async def connect(self, url: str | URL) -> None:
-        """Opens the connection that the next request to that host will use. Sends nothing and, where that fails, says nothing."""
-        self._let_go()
-        shared = self._entered()
-        try:
+        """Opens a connection for the next request to that host. Sends nothing and, where that fails, says nothing: the request will."""
+        with contextlib.suppress(guard.Private, ValueError):  # of a URL that is none
             guard.literal(URL(url).raw_host or "", self._named)
-            connector = shared.session.connector
-            assert connector is not None
-            within = aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT, ceil_threshold=math.inf)
-            self._ahead = _Ahead(await connector.connect(aiohttp.ClientRequest("GET", URL(url)), [], within))
-        except (aiohttp.ClientError, OSError, TimeoutError, guard.Private):
-            return  # the request that comes will meet the same, and say so
+            await self._entered().connector.open_ahead(URL(url))
 
     async def ask(self, method: str, url: str | URL, **what: Any) -> Answer:
         """One request, with aiohttp's `headers`, `params`, `json`, `data`. Raises `NotSent`, `OutcomeUnknown`, neither with a cause."""
         shared = self._entered()
-        self._let_go()
-        within = aiohttp.ClientTimeout(TOTAL_TIMEOUT, CONNECT_TIMEOUT, ceil_threshold=math.inf)  # not rounded up to the next second
         try:
             guard.literal(URL(url).raw_host or "", self._named)
-            async with shared.session.request(method, url, allow_redirects=False, timeout=within, **what) as answer:
+            async with shared.session.request(method, url, allow_redirects=False, timeout=within(TOTAL_TIMEOUT), **what) as answer:
                 return Answer(answer.status, answer.headers, await self._whole(answer.content))
         except Exception as error:
             own = self._meaning(error)
@@ -144,7 +93,6 @@ class Door:
 
     async def aclose(self) -> None:
         """The last to leave closes the connections. May be called again, and the door used again."""
-        self._let_go()
         shared, self._shared = self._shared, None
         if shared is None:
             return
@@ -156,11 +104,6 @@ class Door:
     def _entered(self) -> _Shared:
         self._shared = self._shared or _entered(self._named)
         return self._shared
-
-    def _let_go(self) -> None:
-        ahead, self._ahead = self._ahead, None
-        if ahead:
-            ahead.let_go()
 
     async def _whole(self, content: aiohttp.StreamReader) -> bytes:
         body = bytearray()
@@ -187,15 +130,15 @@ class Door:
 def _entered(named: str) -> _Shared:
     loop = asyncio.get_running_loop()
     if loop not in _OPEN:
-        resolver = Resolver()
+        connector = Connector()
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE, resolver=resolver),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
         )
-        _OPEN[loop] = _Shared(loop, session, resolver)
+        _OPEN[loop] = _Shared(loop, session, connector)
     _OPEN[loop].users += 1
-    _OPEN[loop].resolver.named.add(named)
+    _OPEN[loop].connector.named.add(named)
     return _OPEN[loop]
 
 

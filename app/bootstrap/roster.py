@@ -7,6 +7,7 @@ drill the file itself counts as long as nobody has begun to sign it: a rehearsal
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class RosterFile:
         self.problem = ""
         self.trusted: Trusted | None = None  # None in a drill that nobody signed
         self._settings, self._entries, self._keeps = settings, _packed(entries), False
+        self._one_at_a_time = threading.Lock()  # it is also read where signatures are verified in the database's thread
         self._seen: tuple[_Version | None, ...] = ()
         self._kept: Roster | None = None
         self._look()
@@ -50,8 +52,9 @@ class RosterFile:
 
     def __call__(self) -> Roster:
         """The roster in force."""
-        before = self.problem
-        self._look()
+        with self._one_at_a_time:
+            before = self.problem
+            self._look()
         if self.problem and self.problem != before:
             log.error("roster-problem", problem=self.problem)
         assert self._kept is not None

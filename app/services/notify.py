@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,7 +25,7 @@ from app.services.verification import Judged, NotApproved, judged
 from app.store import announcements as store
 from app.store import approvals, deliveries, follow_ups
 from app.store.approvals import NoticeRow
-from app.store.database import Work, asked_again
+from app.store.database import Work, recorded
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +72,7 @@ async def _sent(ctx: Context, notice: NoticeRow) -> bool:
 
 async def _recorded(ctx: Context, notice: NoticeRow, work: Work[None]) -> None:
     """What was sent is on disk when this returns, however long that takes: else it would be sent twice."""
-    await asked_again()(ctx.database.commit, work, about=notice.announcement)
+    await recorded(partial(ctx.database.commit, work, about=notice.announcement), lambda: f"{notice.kind} to {notice.recipient}")
 
 
 async def _done(ctx: Context, tx: AsyncConnection, notice: NoticeRow, told: bool) -> None:

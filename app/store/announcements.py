@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.announcement import EXPIRES, AnnouncementState, Kind
-from app.store.records import first, many
+from app.store.records import columns, first, many
 from app.store.tables import announcements, incidents, revisions, workers
 
 
@@ -185,7 +185,7 @@ async def manifest_text(tx: AsyncConnection, digest: str) -> str:
 
 async def change_announcement(tx: AsyncConnection, id_: str, **values: Any) -> None:
     """Sets columns of one announcement."""
-    await tx.execute(_CHANGE, {"of": id_} | values)
+    await tx.execute(_CHANGE, columns(announcements, values) | {"of": id_})
 
 
 async def change_incident(tx: AsyncConnection, id_: str, **values: Any) -> None:

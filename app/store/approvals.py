@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.records import first, many
+from app.store.records import columns, first, many
 from app.store.tables import approval_links, approvals, notices
 
 
@@ -101,7 +101,7 @@ async def notices_of(tx: AsyncConnection, digest: str, kinds: Iterable[str]) -> 
 async def replace(tx: AsyncConnection, row: Mapping[str, Any]) -> None:
     """Keeps an approval; a row of the same person and decision that did not verify gives way."""
     await tx.execute(_SAME, {name: row[name] for name in ("digest", "person", "decision")})
-    await tx.execute(insert(approvals), dict(row))
+    await tx.execute(insert(approvals), columns(approvals, row))
 
 
 async def due_notices(tx: AsyncConnection, now: datetime, limit: int = 50) -> list[NoticeRow]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+import structlog
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -23,6 +24,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponen
 from app.store import timeline
 from app.store.lane import Lane
 from app.store.pulse import Pulse
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -44,9 +47,13 @@ UNUSABLE = (OperationalError, InterfaceError, TimeoutError)
 """What says that the database cannot be written now (locked, full, gone), not that the work was wrong."""
 
 
-def asked_again() -> AsyncRetrying:
-    """Calls what it is given until the database can be written: what was done outside must not be forgotten."""
-    return AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5))
+async def recorded(commit: Callable[[], Awaitable[T]], what: Callable[[], str]) -> T:
+    """What was done outside must not be forgotten: commits until the database takes it. `what` it is stands in the log, should it never."""
+    try:
+        return await commit()
+    except UNUSABLE as error:
+        log.error("not-recorded-yet", what=what(), problem=str(getattr(error, "orig", error)))
+    return await AsyncRetrying(retry=retry_if_exception_type(UNUSABLE), wait=wait_random_exponential(0.2, max=5))(commit)
 
 
 @dataclass(slots=True, eq=False)
@@ -96,7 +103,7 @@ class Database:
             yield connection
 
     async def look(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T:
-        """The same for `work` that does nothing but queries; on SQLite these do not travel to a thread and back one by one."""
+        """The same for `work` that does nothing but queries; on SQLite all of it runs in another thread, which saves each the way."""
         if self._looks:
             return await self._looks.transaction(work)
         async with self.read() as tx:

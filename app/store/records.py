@@ -6,7 +6,7 @@ times as long as SQLite takes to run it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -51,6 +51,13 @@ async def add_all(tx: AsyncConnection, table: Table, rows: Iterable[dict[str, An
     left = iter(rows)
     while some := list(islice(left, 1000)):
         await tx.execute(table.insert(), some)
+
+
+def columns(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as parameters. SQLAlchemy would say nothing about one that is no column's, and leave it out. Raises `KeyError`."""
+    if unknown := values.keys() - table.c.keys():
+        raise KeyError(f"{table.name} has no {', '.join(sorted(unknown))}")
+    return dict(values)
 
 
 def adding(tx: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:

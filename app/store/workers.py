@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.tables import announcements, workers
 
-_ON_THE_ROLL = select(workers.c.id).where(workers.c.id.in_([bindparam("holder"), bindparam("me")]))
+_ON_THE_ROLL = select(workers.c.id).where(
+    workers.c.id.in_([bindparam("holder", type_=workers.c.id.type), bindparam("me", type_=workers.c.id.type)])
+)
 
 
 async def register(tx: AsyncConnection, id_: str, name: str) -> None:

@@ -9,28 +9,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import structlog
+
+from adapters.contract import Adapter, Role
 from app.domain.delivery import DeliveryState
 from app.store.deliveries import DeliveryRow
 from app.workflows.crew import REQUESTS
 from app.workflows.deliver import Courier
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
 """How many are being opened at a time: the answer that all wait for must not stand behind them."""
 
 
 async def connect(courier: Courier, rows: Sequence[DeliveryRow]) -> None:
-    """Opens the connections of those that wait for who leads, as many as may post at once, until that is decided."""
-    planned = [row.destination for row in rows if row.state == DeliveryState.PLANNED.value and row.destination != courier.leads]
-    places = asyncio.Semaphore(AT_ONCE)
+    """Opens the connections of those that wait for who leads, as many as may post at once, until that is decided.
 
-    async def opened(id_: str) -> None:
-        async with places:
-            if destination := courier.ctx.destinations.get(id_):
-                await destination.adapter.connect()
-
+    What is being opened then is left to the posts, which wait for it. Raises `NotApproved`.
+    """
     if courier.reference.done():
         return
-    opening = asyncio.gather(*(opened(id_) for id_ in planned[:REQUESTS]), return_exceptions=True)
+    waiting = [row for row in rows if row.state == DeliveryState.PLANNED.value and row.role != Role.PARTNER.value]
+    adapters = [one.adapter for row in waiting if row.destination != courier.leads and (one := courier.destination(courier.planned(row)))]
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def opened(adapter: Adapter) -> None:
+        async with places:
+            try:
+                await adapter.connect()
+            except Exception:
+                log.exception("not-connected")  # an adapter breaks its contract; the post goes on without
+
+    opening = asyncio.gather(*(opened(adapter) for adapter in adapters[:REQUESTS]))
     try:
         await courier.referenced()
     finally:

@@ -48,19 +48,9 @@ PARTNERS_FIRST = 10.0
 
 async def run(ctx: Context, crew: Crew, announcement: str, stories: dict[str, Story]) -> str:
     """One run of a broadcast in a term of its own; returns how it ended. While it runs, it is in `stories`, to be nudged."""
-
-    async def work(tx: AsyncConnection) -> tuple[AnnouncementRow, Approved, list[DeliveryRow]] | None:
-        row = await existing(tx, announcement)
-        if not await workers.may_take(tx, row.worker, ctx.runner):
-            return None
-        verified, rows = await approved(ctx, tx, row.digest), await deliveries.of_digest(tx, row.digest)
-        if verified.manifest.announcement != row.id:
-            raise NotApproved("What was signed is another announcement's: the database was changed.")
-        return row, verified, rows
-
     crew.hurry()
     try:
-        found = await ctx.database.look(work)
+        found = await ctx.database.look(lambda tx: _found(ctx, tx, announcement))
     except NotApproved as error:
         return await _refused(ctx, announcement, str(error))
     if found is None:
@@ -79,6 +69,17 @@ async def run(ctx: Context, crew: Crew, announcement: str, stories: dict[str, St
         return "elsewhere"
     finally:
         stories.pop(announcement, None)
+
+
+async def _found(ctx: Context, tx: AsyncConnection, announcement: str) -> tuple[AnnouncementRow, Approved, list[DeliveryRow]] | None:
+    """It, what was approved, and where it stands; None where it is another worker's. Raises `NotApproved`."""
+    row = await existing(tx, announcement)
+    if not await workers.may_take(tx, row.worker, ctx.runner):
+        return None
+    verified, rows = await approved(ctx, tx, row.digest), await deliveries.of_digest(tx, row.digest)
+    if verified.manifest.announcement != row.id:
+        raise NotApproved("What was signed is another announcement's: the database was changed.")
+    return row, verified, rows
 
 
 async def _refused(ctx: Context, announcement: str, why: str) -> str:

@@ -13,12 +13,11 @@ from app.workflows.line import Place
 REQUESTS, LOOKS = 500, 20
 """How many posts, and how many read-backs, are under way at most: more connections at once are no faster, and cost memory."""
 
+HURRY, LONGEST_HURRY = 2.0, 6.0
+"""Seconds from an approval, and from the primary's answer, in which what can wait does; and the most that it waits, whatever comes."""
 
-HURRY = 2.0
-"""Seconds from an approval, and from the primary's answer, in which what can wait does."""
 
-
-def _set() -> asyncio.Event:
+def _happened() -> asyncio.Event:
     event = asyncio.Event()
     event.set()
     return event
@@ -31,14 +30,20 @@ class Crew:
     stopping: bool = False
     requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REQUESTS))
     looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS))
-    calm: asyncio.Event = field(default_factory=_set)
+    calm: asyncio.Event = field(default_factory=_happened)
+    _since: float = 0.0  # when the hurry began
+    _end: asyncio.TimerHandle | None = None
     _credentials: dict[str, asyncio.Semaphore] = field(default_factory=dict)
 
     def hurry(self) -> None:
-        """Posts are about to go out: for a moment there is no `calm`."""
+        """Posts are about to go out: for a moment, counted anew from here, there is no `calm`."""
+        loop = asyncio.get_running_loop()
         if self.calm.is_set():
             self.calm.clear()
-            asyncio.get_running_loop().call_later(HURRY, self.calm.set)
+            self._since = loop.time()
+        elif self._end:
+            self._end.cancel()
+        self._end = loop.call_at(min(loop.time() + HURRY, self._since + LONGEST_HURRY), self.calm.set)
 
     @asynccontextmanager
     async def one_request(self, credential: str, limits: Limits, place: Place) -> AsyncIterator[None]:

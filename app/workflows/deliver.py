@@ -106,10 +106,17 @@ class Courier:
                 return planned
         raise NotApproved(f"The delivery to {row.destination} is not as it was approved: the database was changed.")
 
+    def destination(self, planned: Planned) -> Destination | None:
+        """The configured account, only where it is the approved one and, as far as was checked, the one that its credentials open."""
+        found = self.ctx.destinations.get(planned.id)
+        as_approved = found and (found.config.platform, found.config.account) == (planned.platform, planned.account)
+        return found if as_approved and planned.id not in self.ctx.wrong_accounts else None
+
     def points_to(self, permalink: str | None) -> None:
         """Lets all others go: the first part is posted, or (None) it will not be without a person."""
         if not self.reference.done():
-            self.crew.hurry()
+            if permalink is not None:
+                self.crew.hurry()
             self.reference.set_result(permalink)
             self.pulse.beat()
 
@@ -164,7 +171,7 @@ class _Errand:
     booked_for: float = 0.0  # the moment (monotonic) that it has in the budgets; 0: none
 
     async def run(self, row: DeliveryRow) -> DeliveryRow:
-        destination = self._destination()
+        destination = self.courier.destination(self.planned)
         if row.state == DeliveryState.SENDING.value:  # whoever opened this attempt is gone
             never = destination is not None and not destination.adapter.limits.sends
             gone = Outcome(Event.NOT_SENT if never else Event.LOST, "The program stopped before the answer came.")
@@ -198,12 +205,6 @@ class _Errand:
     async def _rest(self, row: DeliveryRow, seconds: float) -> DeliveryRow:
         self.place.leave()
         return await self.courier.rest(row, seconds)
-
-    def _destination(self) -> Destination | None:
-        """The configured account, only where it is the approved one and, as far as was checked, the one that its credentials open."""
-        found, ctx = self.courier.ctx.destinations.get(self.planned.id), self.courier.ctx
-        as_approved = found and (found.config.platform, found.config.account) == (self.planned.platform, self.planned.account)
-        return found if as_approved and self.planned.id not in ctx.wrong_accounts else None
 
     def _is_mine(self, row: DeliveryRow) -> bool:
         goes_on = row.state in {DeliveryState.PLANNED.value, DeliveryState.UNKNOWN.value}

@@ -51,8 +51,8 @@ class Lead:
                 self.also(self._rest_of(row))
 
     async def _rest_of(self, row: DeliveryRow) -> None:
-        posting = self.under_way.get(row.destination)
-        await self.delivered(await posting if posting else await self.courier.ledger.fresh(row.id))
+        posting = self.under_way.get(row.destination)  # where it ended before, a person may have acted since
+        await self.delivered(await posting if posting and not posting.done() else await self.courier.ledger.fresh(row.id))
 
     async def _reference(self, rows: Sequence[DeliveryRow]) -> str | None:
         """The permalink of the first part, "" where nobody is to lead, None where nobody does and a person has to act."""

@@ -13,9 +13,9 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Receipt, Role
@@ -25,13 +25,11 @@ from app.domain.manifest import Manifest
 from app.services import notices
 from app.services.context import Context
 from app.store import announcements, budgets, deliveries, holds, timeline
-from app.store.database import UNUSABLE, Bulk, Work, asked_again, in_turn
+from app.store.database import Bulk, Work, in_turn, recorded
 from app.store.deliveries import Change, DeliveryRow, Overtaken, PostedAlready
 from app.store.holds import Hold
 from app.store.tables import moment
 from app.workflows.attempt import Ask, Lease, NotOurs, Opening, Outcome, Stopped, Wait
-
-log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -210,12 +208,8 @@ class Ledger:
         return closes is not None and (closes - self.ctx.now).total_seconds() <= seconds
 
     async def _written(self, bulk: Bulk[Item, T], item: Item) -> T:
-        commit, about = self.ctx.database.commit_each, self.lease.announcement
-        try:
-            return await commit(bulk, item, about=about)
-        except UNUSABLE as error:
-            log.error("not-recorded-yet", what=_named(item), problem=str(getattr(error, "orig", error)))
-        return await asked_again()(commit, bulk, item, about=about)
+        commit = partial(self.ctx.database.commit_each, bulk, item, about=self.lease.announcement)
+        return await recorded(commit, partial(_named, item))
 
 
 def _named(item: object) -> str:

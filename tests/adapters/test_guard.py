@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import guard, http
+from adapters.connector import Resolver
 from adapters.contract import NotSent, OutcomeUnknown
 from adapters.reddit.session import session
 from tests.adapters.hostile import raised, serving
@@ -131,9 +132,10 @@ async def test_a_name_that_is_bound_anew_while_it_is_asked_is_looked_up_once(nam
 
 async def test_of_several_answers_only_the_public_ones_are_left(names: Answers) -> None:
     names[NAME] = [["127.0.0.1", "8.8.8.8", "10.0.0.1"]]
-    resolver = http.Resolver()
+    named = set[str]()
+    resolver = Resolver(named)
     assert [one["host"] for one in await resolver.resolve(NAME, 443, socket.AF_INET)] == ["8.8.8.8"]
-    resolver.named.add(NAME)
+    named.add(NAME)
     assert [one["host"] for one in await resolver.resolve(NAME, 443, socket.AF_INET)] == ["127.0.0.1", "8.8.8.8", "10.0.0.1"]
 
 

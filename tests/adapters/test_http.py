@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Iterator
 from email.utils import formatdate
 from pathlib import Path
 
@@ -16,26 +14,9 @@ from aiohttp import web
 
 from adapters import http
 from adapters.contract import AdapterError, NotSent, OutcomeUnknown
-from tests.adapters.hostile import raised, serving
+from tests.adapters.hostile import babbling, raised, serving
 
 HERE = "http://127.0.0.1"
-Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def babbling(says: Answering) -> AsyncIterator[str]:
-    """A server that says what it likes, HTTP or not."""
-    talks = set[asyncio.Task[None] | None]()
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talks.add(asyncio.current_task())
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await says(reader, writer)
-        writer.close()
-
-    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    await asyncio.gather(*filter(None, talks))
 
 
 @pytest.fixture(autouse=True)
@@ -135,67 +116,6 @@ async def test_a_post_over_a_connection_that_was_closed_meanwhile_is_unknown_and
         assert "broke" in await fails(OutcomeUnknown, door.ask("POST", url))
         assert requests == 2
         await door.aclose()
-
-
-async def test_the_next_request_uses_the_connection_that_was_opened_ahead() -> None:
-    opened, asked = 0, 0
-
-    async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal opened, asked
-        opened += 1
-        while True:
-            await reader.readuntil(b"\r\n\r\n")
-            asked += 1
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-    doors = [http.Door("Discord", HERE) for _ in range(5)]
-    async with babbling(says) as url:
-        await asyncio.gather(*(door.connect(url) for door in doors))
-        await asyncio.sleep(0.05)
-        assert (opened, asked) == (5, 0)
-        assert {answer.status for answer in await asyncio.gather(*(door.ask("POST", url) for door in doors))} == {200}
-        assert (opened, asked) == (5, 5)
-        await doors[0].connect(url)
-        assert opened == 5, "one that lies ready is taken"
-        for door in doors:
-            await door.aclose()
-
-
-async def test_a_connection_that_nobody_used_is_given_up_and_one_that_was_closed_meanwhile_is_not_used(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(http, "IDLE", 0.05)
-    ended, hang_up = asyncio.Event(), False
-
-    async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if hang_up:
-            return
-        if not await reader.read(1):
-            ended.set()
-            return
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-    door = http.Door("X", HERE)
-    async with babbling(says) as url:
-        await door.connect(url)
-        await asyncio.wait_for(ended.wait(), 5)
-        assert (await door.ask("POST", url)).status == 200
-        hang_up = True
-        monkeypatch.setattr(http, "IDLE", 4.0)
-        await door.connect(url)
-        await asyncio.sleep(0.05)
-        hang_up = False
-        assert (await door.ask("POST", url)).status == 200
-        await door.aclose()
-
-
-async def test_a_connection_that_cannot_be_opened_ahead_is_told_by_the_request_alone() -> None:
-    door = http.Door("X")
-    for url in (f"{HERE}:9", "http://10.0.0.1", "http://no-such-host.invalid"):
-        await door.connect(url)
-        await fails(NotSent, door.ask("POST", url))
-    await door.aclose()
 
 
 @pytest.mark.parametrize(

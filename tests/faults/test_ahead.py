@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from adapters.contract import Role
-from app.workflows import crew
+from adapters.contract import Reconcile, Role
+from app.workflows import crew, unknown
 from tests.bench.houses import wide
 from tests.faults.harness import wait_for
 from tests.faults.scripted import SITE, Desk, Frozen, Scripted, furnished, kill, trust, until
@@ -21,6 +24,7 @@ Furnish = Callable[..., Awaitable[Desk]]
 @pytest.fixture
 async def furnish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Furnish]:
     opened: list[Desk] = []
+    monkeypatch.setattr(unknown, "LATEST_ANSWER", timedelta(seconds=1))
 
     async def make(platform: Scripted, **more: Any) -> Desk:
         opened.append(await furnished(tmp_path, platform, **more))
@@ -82,13 +86,72 @@ async def test_nothing_is_opened_where_nobody_waits(furnish: Furnish) -> None:
     assert len(there.posts) == 1
 
 
+async def test_who_is_not_as_approved_and_who_came_before_the_primary_are_connected_to_by_nobody(furnish: Furnish) -> None:
+    partner, moved, wrong = Scripted(["lost"], Reconcile.NOBODY), Scripted(), Scripted()
+    here = Scripted([Frozen("ok")])
+    roles = [
+        ("partner", partner, Role.PARTNER),
+        ("moved", moved, Role.POINTER),
+        ("wrong", wrong, Role.POINTER),
+        ("there", Scripted(), Role.POINTER),
+    ]
+    desk = await furnish(here, others=roles)
+    places = dict(desk.ctx.destinations)
+    places["moved"] = replace(places["moved"], config=replace(places["moved"].config, account="account-2"))
+    desk.ctx.destinations, desk.ctx.wrong_accounts = places, {"wrong": "It is another's."}
+    desk.begin()
+    await until(lambda: roles[-1][1].connects)
+    assert [partner.connects, moved.connects, wrong.connects] == [0, 0, 0]
+    here.thaw.set()
+    await desk.await_state("posted", "there")
+    assert not moved.posts
+    assert not wrong.posts
+
+
+async def test_an_adapter_that_breaks_while_connecting_is_logged_and_posts_all_the_same(furnish: Furnish) -> None:
+    class Broken(Scripted):
+        async def connect(self) -> None:
+            raise RuntimeError("no way out")
+
+    here, there = Scripted([Frozen("ok")]), Broken()
+    desk = await furnish(here, others=[("there", there, Role.POINTER)])
+    with capture_logs() as log:
+        running = desk.begin()
+        await until(lambda: "not-connected" in [entry["event"] for entry in log])
+        here.thaw.set()
+        assert await running == "sent"
+    assert len(there.posts) == 1
+
+
 async def test_what_can_wait_waits_while_posts_are_about_to_go_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "HURRY", 0.05)
+    monkeypatch.setattr(crew, "HURRY", 0.2)
     here = crew.Crew()
     assert here.calm.is_set()
     here.hurry()
+    await asyncio.sleep(0.15)
     here.hurry()
-    assert not here.calm.is_set()
+    await asyncio.sleep(0.1)
+    assert not here.calm.is_set(), "it is counted anew from the second"
     await asyncio.wait_for(here.calm.wait(), 5)
     here.hurry()
     assert not here.calm.is_set()
+
+
+async def test_a_house_that_is_in_a_hurry_all_the_time_gets_its_other_work_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "HURRY", 0.1)
+    monkeypatch.setattr(crew, "LONGEST_HURRY", 0.3)
+    here, done = crew.Crew(), 0
+
+    async def works() -> None:
+        nonlocal done
+        while True:
+            await here.calm.wait()
+            done += 1
+            await asyncio.sleep(0.05)
+
+    working = asyncio.ensure_future(works())
+    for _ in range(40):
+        here.hurry()
+        await asyncio.sleep(0.02)
+    working.cancel()
+    assert done >= 2

@@ -13,7 +13,9 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, func, select, t
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.store import announcements
 from app.store.database import Database, Work
+from tests.faults.scripted import Scripted, furnished
 
 POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "")
 rows = Table(f"rows_{secrets.token_hex(4)}", MetaData(), Column("id", Integer, primary_key=True), Column("text", String))
@@ -70,6 +72,14 @@ async def test_a_mistake_comes_back_to_its_own_caller_alone(database: Database) 
     outcomes = await asyncio.gather(*(database.commit(work) for work in works), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [int, LookupError, int, IntegrityError, int]
     assert await held(database) == [1, 2, 3]
+
+
+async def test_a_column_that_there_is_not_is_a_mistake_and_not_left_out(tmp_path: Path) -> None:
+    desk = await furnished(tmp_path, Scripted())
+    with pytest.raises(KeyError, match="announcements has no finnished_at"):
+        await desk.ctx.database.commit(lambda tx: announcements.change_announcement(tx, desk.id, state="sent", finnished_at=None))
+    assert (await desk.announcement()).state == "sending"
+    await desk.close()
 
 
 async def test_half_a_piece_of_work_is_undone(database: Database) -> None:

@@ -229,6 +229,17 @@ async def test_a_persons_retry_while_a_fallback_is_tried_makes_the_primary_lead(
     assert said(desk) == {"here": [FULL], "next": [f"next: {post(desk, 'here')}"], "there": [f"there: {post(desk, 'here')}"]}
 
 
+async def test_a_persons_retry_while_a_fallback_is_being_posted_makes_the_primary_a_pointer_at_once(furnish: Furnish) -> None:
+    desk = await furnish(here=[BROKEN], next=[Frozen("ok")])
+    running = desk.begin()
+    await until(lambda: platform(desk, "next").requests)
+    await act.retry(desk.ctx, "de_0", "ops", looked=False)
+    await asyncio.sleep(0.2)  # the broadcast has heard of it
+    platform(desk, "next").thaw.set()
+    assert await asyncio.wait_for(running, 5) == "sent", "and not in another run"
+    assert said(desk) == {"here": [f"here: {post(desk, 'next')}"], "next": ["next"], "there": [f"there: {post(desk, 'next')}"]}
+
+
 async def test_one_that_came_late_for_its_turn_and_is_made_to_lead_again_is_not_left_waiting(furnish: Furnish) -> None:
     """The old primary waits for somebody to point to, when a person says that it is to lead itself."""
     desk = await furnish(within=1, here=[NotSent("Busy.", 1.5)], next=[BUSY])

@@ -15,6 +15,8 @@ from typing import Any
 
 Spread = dict[str, float]
 
+_CORES = sorted(os.sched_getaffinity(0))
+
 
 def spread(values: Sequence[float], digits: int = 3) -> Spread:
     """Median, 95th and 99th percentile (of the values themselves), extremes, and of how many."""
@@ -61,6 +63,17 @@ def _busy_seconds() -> float:
     """CPU seconds of the whole machine that were neither idle nor waiting for a disk."""
     user, nice, system, _idle, _disk, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def on_core(which: int) -> Iterator[None]:
+    """This thread, and what it starts meanwhile, runs on that core alone: 0 is the first, -1 the last that there is."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {_CORES[which]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def fsync_ms(folder: Path, times: int = 50) -> Spread:

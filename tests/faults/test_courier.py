@@ -194,9 +194,9 @@ async def test_a_key_is_repeated_within_its_lifetime(furnish: Furnish) -> None:
 
 
 async def test_a_key_that_the_platform_may_have_forgotten_is_not_repeated(furnish: Furnish) -> None:
-    desk = await furnish("posted, then lost", "posted, then lost", reconcile=Reconcile.KEY)
+    desk = await furnish("posted, then hang", "posted, then lost", reconcile=Reconcile.KEY)
     task = asyncio.ensure_future(desk.deliver())
-    await until(lambda: desk.platform.requests)
+    await until(lambda: desk.platform.posts)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await desk.time_passes(timedelta(hours=1))

@@ -66,7 +66,7 @@ class Faults:
         return switch in self.standing
 
     def latency(self, publishes: bool) -> float:
-        """Seconds to wait before such a request is looked at."""
+        """Seconds that such a request takes."""
         fault = self.standing.get("latency")
         return (fault.value or 0.0) if fault and fault.hits(publishes) else 0.0
 

@@ -1,13 +1,15 @@
 """The HTTP frame of a stand-in: faults, latency and the log around each request, down to the bytes of the answer.
 
 Rules kept here: what was ordered happens on the wire (a cut connection is cut, a drip drips), never by an answer that merely
-says so; a request that is posted and then loses its answer is posted all the same.
+says so; a request that is posted and then loses its answer is posted all the same. Latency is what a request takes in all, half of
+it before it is looked at.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterable
 
 from aiohttp import web
@@ -86,7 +88,8 @@ class HttpStandIn(StandIn):
             entry = request[ENTRY] = self.note(request.method, request.path_qs)
             entry.headers, entry.body = dict(request.headers), await request.read()
             publishes = self.publishes(request)
-            await asyncio.sleep(self.faults.latency(publishes))
+            latency, began = self.faults.latency(publishes), time.monotonic()
+            await asyncio.sleep(latency / 2)
             fault = self.faults.take(publishes)
             entry.fault = fault.name if fault else ""
             if fault and fault.name in UNPROCESSED:
@@ -96,6 +99,7 @@ class HttpStandIn(StandIn):
             self.finish(request, answer)
             body = answer.body if isinstance(answer.body, bytes) else b""
             entry.status, entry.answer, entry.answer_headers = answer.status, body, dict(answer.headers)
+            await asyncio.sleep(began + latency - time.monotonic())
             return await self._sent(request, answer, body, fault)
 
         return around

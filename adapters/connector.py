@@ -120,7 +120,7 @@ class Connector(aiohttp.TCPConnector):
 
     def _give_up(self, key: ConnectionKey, opening: asyncio.Task[Connection]) -> None:
         """Closes it, unless a request has it."""
-        if self._forget(key, opening) and opening.done() and not opening.cancelled():
+        if self._forget(key, opening) and opening.done() and not opening.cancelled() and not opening.exception():
             opening.result().close()
 
     def _forget(self, key: ConnectionKey, opening: asyncio.Task[Connection]) -> bool:

@@ -19,6 +19,7 @@ from app.rehearsal.stand_ins.faults import UNPROCESSED, Fault
 from app.rehearsal.stand_ins.stand_in import Entry, Post, StandIn, reserve
 
 MAX_BODY = 4 * 1024 * 1024
+TICK = 0.001  # seconds by which a timer of the loop may be late
 JUNK = b"\x1f\x8b<<< not what was promised >>>"
 BAD_GATEWAY = (
     "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n"
@@ -99,7 +100,8 @@ class HttpStandIn(StandIn):
             self.finish(request, answer)
             body = answer.body if isinstance(answer.body, bytes) else b""
             entry.status, entry.answer, entry.answer_headers = answer.status, body, dict(answer.headers)
-            await asyncio.sleep(began + latency - time.monotonic())
+            while (left := began + latency - time.monotonic()) > 0:  # noqa: ASYNC110 - it waits for nothing but time
+                await asyncio.sleep(max(left - TICK, 0))
             return await self._sent(request, answer, body, fault)
 
         return around

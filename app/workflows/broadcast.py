@@ -48,13 +48,13 @@ PARTNERS_FIRST = 10.0
 
 async def run(ctx: Context, crew: Crew, announcement: str, stories: dict[str, Story]) -> str:
     """One run of a broadcast in a term of its own; returns how it ended. While it runs, it is in `stories`, to be nudged."""
-    crew.hurry()
     try:
         found = await ctx.database.look(lambda tx: _found(ctx, tx, announcement))
     except NotApproved as error:
         return await _refused(ctx, announcement, str(error))
     if found is None:
         return "elsewhere"
+    crew.hurry()
     row, verified, rows = found
     courier = Courier(ctx, verified, Lease(announcement, ctx.runner), crew, row.leads, row.led_since or datetime.now(UTC))
     try:

@@ -13,7 +13,7 @@ from app.workflows.line import Place
 REQUESTS, LOOKS = 500, 20
 """How many posts, and how many read-backs, are under way at most: more connections at once are no faster, and cost memory."""
 
-HURRY, LONGEST_HURRY = 2.0, 6.0
+HURRY, LONGEST_HURRY = 2.0, 4.0
 """Seconds from an approval, and from the primary's answer, in which what can wait does; and the most that it waits, whatever comes."""
 
 

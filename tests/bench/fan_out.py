@@ -26,7 +26,7 @@ LATENCY = 0.1
 POINTERS_OF_FIFTY = 49
 APPRISE_UP_TO = 1000
 ROUNDS_A_HOUSE = 40
-"""X takes a hundred posts of an account a day, and each round is a thread of two."""
+"""X takes a hundred posts of an account in a quarter of an hour, and each round is a thread of two."""
 
 OF_FIFTY = ("least_s", "target_s", "median_per_least", "p99_per_least", "aiohttps_p99_per_least")
 JUDGED = (*OF_FIFTY, "per_bare_aiohttp", "apprise_per_tocsin")

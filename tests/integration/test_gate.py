@@ -19,6 +19,15 @@ def from_there(desk: Desk, path: str, address: str = FLOOD, **headers: str) -> h
     return httpx.get(desk.stage.house.url + path, headers={"X-Forwarded-For": address} | headers, trust_env=False)
 
 
+def in_vain(desk: Desk, path: str, **headers: str) -> httpx.Response:
+    """The same in a flood, which leaves a request through now and then, as many as the limit allows."""
+    for _ in range(10):
+        answer = from_there(desk, path, **headers)
+        if answer.status_code == 429:
+            break
+    return answer
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/banner.json", "/approve/x", "/v1/announcements", "/v1/openapi.json"])
 def test_another_host_gets_nothing(desk: Desk, path: str) -> None:
     answer = desk.http.get(path, headers={"Host": "rebound.example"})
@@ -43,10 +52,10 @@ def test_a_flood_is_refused_and_delays_nothing_else(desk: Desk) -> None:
     try:
         while not answers[429]:
             time.sleep(0.02)
-        refused = from_there(desk, "/enrol/x")
+        refused = in_vain(desk, "/enrol/x")
         assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
         assert int(refused.headers["retry-after"]) >= 1
-        assert from_there(desk, "/v1/announcements", Authorization="Bearer " + "x" * 43).status_code == 429
+        assert in_vain(desk, "/v1/announcements", Authorization="Bearer " + "x" * 43).status_code == 429
         for path in ("/healthz", "/banner.json", "/banner.html"):
             assert from_there(desk, path).status_code == 200
         assert from_there(desk, "/readyz", "203.0.113.10").status_code == 200

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import os
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -16,8 +14,6 @@ from app.cli.output import say
 
 if TYPE_CHECKING:
     from app.settings import Settings
-
-M_ARENA_MAX = -8  # of mallopt(3), in malloc.h
 
 
 @click.command()
@@ -78,16 +74,9 @@ def _run(process: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
     from app.store.migrate import WrongDatabase
 
     os.umask(0o077)  # the database is nobody else's
-    _hold_less()
     try:
         uvloop.run(process(load_settings()))
     except (ConfigurationError, DatabaseInUse, WrongDatabase) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"Tocsin cannot start: {error}") from error
-
-
-def _hold_less() -> None:
-    """Has glibc share what was freed among its threads. By itself it keeps some for each, 4 MB after a broadcast to ten thousand."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library has no such setting
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)

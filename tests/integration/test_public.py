@@ -395,7 +395,7 @@ def test_a_changed_row_shows_nothing_unsigned(desk: Desk, reader: httpx.Client, 
     try:
         told = everything(reader, shown)
         assert "bc1qattacker" not in told
-        assert "2099" not in told
+        assert not re.search(r"\b2099\b", told), "and an id may hold these digits"
         assert "2001-01-01" not in told
         assert other["text"] in everything(reader, other), "one bad row hides no other"
     finally:

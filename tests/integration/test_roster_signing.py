@@ -198,6 +198,7 @@ def test_on_postgres_a_worker_follows_it_too_and_each_version_stands_on_the_reco
             server = stack.enter_context(play.serving(house))
             stack.enter_context(play._process([sys.executable, "-m", "app.cli", "worker"], posting, stderr=log))
             play._until(lambda: '"working"' in (tmp_path / "worker.log").read_text(), "the worker")
+            play._until(lambda: recorded() == [1], "version 1 on the record")
             next_version(2)
             server.kill()
             server.wait(10)

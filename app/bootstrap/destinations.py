@@ -127,7 +127,7 @@ class _Entry:
                 except ValueError as error:
                     mine.append(f"Destination {self.id}: {error}")
                 else:
-                    return Destination(config, adapter, fallback, "resend" if resend_after else "ask", resend_after)
+                    return Destination.of(config, adapter, fallback, "resend" if resend_after else "ask", resend_after)
         problems += mine
         return None
 

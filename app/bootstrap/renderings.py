@@ -97,7 +97,7 @@ def _destinations() -> Iterator[Destination]:
 
 def _shown(destination: Destination) -> list[str]:
     role, limits = destination.role, destination.adapter.limits
-    lines = [f"### `{destination.id}`: {destination.config.platform}, {role.value}", ""]
+    lines = [f"### `{destination.id}`: {destination.platform}, {role.value}", ""]
     lines += _parts(_rendered(destination, role), f"{limits.max_length:,} {limits.unit} a part at most.")
     if destination.fallback:
         lines += _parts(_rendered(destination, Role.PRIMARY), "Where it takes over from the primary:")

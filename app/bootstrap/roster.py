@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ class RosterFile:
         force = self.trusted.document
         if roster.data != force.roster.data:
             return f"{self.path} is not version {force.version}, which is signed and in force. `tocsin roster sign` shows what it changes."
-        entries = self._entries if isinstance(self._entries, list) else json.loads(self._entries)
+        entries = self._entries if isinstance(self._entries, list) else json.loads(zlib.decompress(self._entries))
         said = RosterDocument.of(force.environment, force.previous, roster, entries)
         if said.destinations != force.destinations:
             return (
@@ -120,10 +121,10 @@ class RosterFile:
         return ""
 
 
-def _packed(entries: Sequence[Mapping[str, Any]]) -> str | list[Mapping[str, Any]]:
-    """As text, a quarter of the memory, where JSON can say them; they are seldom looked at."""
+def _packed(entries: Sequence[Mapping[str, Any]]) -> bytes | list[Mapping[str, Any]]:
+    """As compressed text, a tenth of the memory and less, where JSON can say them; they are seldom looked at."""
     try:
-        return json.dumps(entries)
+        return zlib.compress(json.dumps(entries).encode())
     except (TypeError, ValueError, RecursionError):
         return list(entries)
 

@@ -72,7 +72,7 @@ async def _all(destinations: list[Any]) -> list[dict[str, Any]]:
         try:
             found = await one(destination)
         except Exception as error:
-            found = {"destination": destination.id, "platform": destination.config.platform, "role": destination.role.value, "ok": False}
+            found = {"destination": destination.id, "platform": destination.platform, "role": destination.role.value, "ok": False}
             found |= {"account": "", "name": "", "detail": f"The adapter failed: {type(error).__name__}.", "seconds": 0.0}
         finally:
             await destination.adapter.aclose()

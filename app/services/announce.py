@@ -152,13 +152,13 @@ async def write_revision(
     manifest = _manifest(ctx, facts, id_, revision, kind, words, planned, chosen, by, window)
     if words.sealed_until:
         manifest = unseal.sealed(ctx, manifest, words.sealed_until, corrected)
-    raw = manifest.to_bytes()
-    fingerprint = digest(raw)
+    text = manifest.to_bytes().decode()
+    fingerprint = digest(text.encode())
     row = {
         "digest": fingerprint,
         "announcement": id_,
         "revision": revision,
-        "manifest": raw.decode(),
+        "manifest": text,
         "wording": dataclasses.asdict(words),
         "created_at": ctx.now,
     }

@@ -71,7 +71,7 @@ async def _found_since(ctx: Context, moment: datetime) -> list[dict[str, Any]]:
     if rows.keys() < ctx.destinations.keys():
         return []
     return [
-        {"destination": d.id, "platform": d.config.platform, "role": d.role.value, "ok": row.ok, "account": row.account, "name": ""}
+        {"destination": d.id, "platform": d.platform, "role": d.role.value, "ok": row.ok, "account": row.account, "name": ""}
         | {"detail": row.detail, "seconds": row.seconds, "at": iso(row.at)}
         for d in ctx.destinations.values()
         for row in [rows[d.id]]
@@ -105,14 +105,14 @@ async def all_of_them(ctx: Context) -> list[dict[str, Any]]:
 async def one(destination: Destination) -> dict[str, Any]:
     """One destination: `ok`, the account that answered, and what to do where it is not the right one."""
     begun = time.monotonic()
-    told: dict[str, Any] = {"destination": destination.id, "platform": destination.config.platform, "role": destination.role.value}
+    told: dict[str, Any] = {"destination": destination.id, "platform": destination.platform, "role": destination.role.value}
     try:
         async with asyncio.timeout(30):
             identity = await destination.adapter.check()
-        ok = identity.account == destination.config.account
-        detail = "; ".join(identity.notes) if ok else f"The credentials open {identity.account}, not {destination.config.account}."
+        ok = identity.account == destination.account
+        detail = "; ".join(identity.notes) if ok else f"The credentials open {identity.account}, not {destination.account}."
         told |= {"ok": ok, "account": identity.account, "name": identity.name, "detail": detail}
-        wrong = identity.account != destination.config.account
+        wrong = identity.account != destination.account
     except (AdapterError, TimeoutError, OSError) as error:
         wrong = isinstance(error, WrongAccount)
         told |= {"ok": False, "account": "", "name": "", "detail": str(error) or "It did not answer within 30 s."}
@@ -139,9 +139,9 @@ async def last(ctx: Context) -> list[dict[str, Any]]:
         items.append(
             {
                 "destination": destination.id,
-                "platform": destination.config.platform,
+                "platform": destination.platform,
                 "role": destination.role.value,
-                "account": destination.config.account,
+                "account": destination.account,
                 "public": limits.public,
                 "reconcile": limits.reconcile.value,
                 "fallback": destination.fallback,

@@ -39,28 +39,25 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A configured account and the adapter that speaks to it; `fallback` orders the primaries to try after the first (0: none)."""
+    """A configured account and the adapter that speaks to it, and that alone holds its secrets.
 
-    config: Config
+    `fallback` orders the primaries to try after the first (0: none); `language` is what its readers speak, "" for that of the text.
+    """
+
+    id: str  # in `destinations.toml`
+    platform: str
+    role: Role
+    account: str
     adapter: Adapter
+    language: str = ""
     fallback: int = 0
     on_unknown: str = "ask"
     resend_after: int = 0
 
-    @property
-    def id(self) -> str:
-        """Its id in `destinations.toml`."""
-        return self.config.id
-
-    @property
-    def role(self) -> Role:
-        """What it is there for."""
-        return self.config.role
-
-    @property
-    def language(self) -> str:
-        """What its readers speak, or "" for the language of the text."""
-        return self.config.language
+    @classmethod
+    def of(cls, config: Config, adapter: Adapter, fallback: int = 0, on_unknown: str = "ask", resend_after: int = 0) -> Destination:
+        """What is kept of a configuration once its adapter is made."""
+        return cls(config.id, config.platform, config.role, config.account, adapter, config.language, fallback, on_unknown, resend_after)
 
 
 @dataclass(frozen=True, slots=True)

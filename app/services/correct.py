@@ -68,7 +68,7 @@ async def _sealed_with_it(ctx: Context, tx: AsyncConnection, wrong: Announcement
     row: dict[str, Any] = {"id": id_, "incident": wrong.incident, "kind": manifest.kind.value, "state": AnnouncementState.SEALED.value}
     row |= {name: about[name] for name in ("digest", "revision", "created_at")} | {"not_after": moment(manifest.not_after)}
     await tx.execute(announcements.insert().values(**row))
-    await tx.execute(revisions.insert().values(**about, manifest=raw, wording=dataclasses.asdict(words)))
+    await tx.execute(revisions.insert(), about | {"manifest": raw, "wording": dataclasses.asdict(words)})
     await notices.tell(ctx, tx, "unseal", id_, fingerprint)
     await timeline.append(tx, ctx.now, by, "correction-proposed", incident=wrong.incident, announcement=id_, data={"of": wrong.id})
     return id_

@@ -90,7 +90,7 @@ async def _is_out(tx: AsyncConnection, row: AnnouncementRow, destination: str) -
 async def _correct(
     ctx: Context, tx: AsyncConnection, incident: store.IncidentRow, manifest: Manifest, destination: str, by: str
 ) -> list[str]:
-    lost = f"Our account on {ctx.destinations[destination].config.platform.title()} is not in our hands any more."
+    lost = f"Our account on {ctx.destinations[destination].platform.title()} is not in our hands any more."
     distrust = "Do not trust what it says, and open no link there."
     places = await announce.not_excluded(tx, tuple(dict.fromkeys(d.id for d in manifest.destinations if d.id in ctx.destinations)))
     words = Wording(f"{lost} {distrust} Our updates are here from now on.", Answers(lost, distrust), destinations=places)

@@ -120,7 +120,7 @@ class Published:
 def link(ctx: Context, planned: Planned, permalink: str, excluded: Collection[str]) -> str:
     """The permalink, where it is one of the approved account's and that account is not excluded; else ""."""
     configured = ctx.destinations.get(planned.id)
-    theirs = configured is not None and configured.config.account == planned.account and configured.adapter.owns(permalink)
+    theirs = configured is not None and configured.account == planned.account and configured.adapter.owns(permalink)
     return permalink if theirs and planned.id not in excluded else ""
 
 

@@ -96,7 +96,7 @@ def _with_a_primary(chosen: Sequence[Destination]) -> list[Destination]:
     if not fallbacks:
         raise Refused(422, "Pointers need a primary to point to.", "Add the primary to `destinations`, or leave the field out.")
     leads = fallbacks[0]
-    primary = replace(leads, config=replace(leads.config, role=Role.PRIMARY), fallback=0)
+    primary = replace(leads, role=Role.PRIMARY, fallback=0)
     return [primary if d is leads else d for d in chosen]
 
 
@@ -218,9 +218,9 @@ def _planned(
 
     return Planned(
         id=destination.id,
-        platform=destination.config.platform,
+        platform=destination.platform,
         role=role,
-        account=destination.config.account,
+        account=destination.account,
         full=render(Role.PRIMARY) if role is not Role.POINTER or destination.fallback else None,
         pointer=render(Role.POINTER) if role is Role.POINTER or led else None,
         reply_to=None if destination in new_posts(kind, replies, [destination]) else replies.get((destination.id, role)),
@@ -261,9 +261,9 @@ def _thread_link(ctx: Context, primary: Destination, kind: Kind, facts: Facts, w
     said = _said(ctx, primary, Role.POINTER, kind, facts, words, spoken, monitored=True)
     return Planned(
         id=primary.id,
-        platform=primary.config.platform,
+        platform=primary.platform,
         role=Role.POINTER,
-        account=primary.config.account,
+        account=primary.account,
         pointer=primary.adapter.render(said),
         reply_to=original,
         language=spoken.language,

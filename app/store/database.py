@@ -82,7 +82,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.sqlite = url.startswith("sqlite")
-        self.engine: AsyncEngine = create_async_engine(url) if self.sqlite else _on_postgres(url)
+        self.engine: AsyncEngine = _on_sqlite(url) if self.sqlite else _on_postgres(url)
         self._patience = None if self.sqlite else SILENCE
         self._writing = asyncio.Lock()
         self.changes, self.news = Pulse(), Pulse()  # beat at every write of this process, and where something waits for a worker
@@ -250,6 +250,11 @@ class Database:
     @property
     def _lanes(self) -> tuple[Lane, ...]:
         return tuple(lane for lane in (self._lane, self._looks) if lane)
+
+
+def _on_sqlite(url: str) -> AsyncEngine:
+    """No statement is kept: each holds a copy of what was last bound to it, and a manifest of ten thousand is megabytes."""
+    return create_async_engine(url, connect_args={"cached_statements": 0})
 
 
 def _on_postgres(url: str) -> AsyncEngine:

@@ -109,7 +109,7 @@ class Courier:
     def destination(self, planned: Planned) -> Destination | None:
         """The configured account, only where it is the approved one and, as far as was checked, the one that its credentials open."""
         found = self.ctx.destinations.get(planned.id)
-        as_approved = found and (found.config.platform, found.config.account) == (planned.platform, planned.account)
+        as_approved = found and (found.platform, found.account) == (planned.platform, planned.account)
         return found if as_approved and planned.id not in self.ctx.wrong_accounts else None
 
     def points_to(self, permalink: str | None) -> None:

@@ -333,7 +333,7 @@ async def another(desk: Desk, number: int, destination: str, platform: Scripted)
     planned = replace(old.destinations[0], id=destination)
     manifest = replace(old, announcement=f"an_{number}", destinations=(planned,), primaries=(destination,))
     fingerprint = digest(manifest.to_bytes())
-    places.setdefault(destination, Destination(replace(platform.config, id=destination), platform))
+    places.setdefault(destination, Destination.of(replace(platform.config, id=destination), platform))
     its = {"id": manifest.announcement, "announcement": manifest.announcement, "digest": fingerprint}
     async with desk.ctx.database.write() as tx:
         first = {t: dict((await tx.execute(select(t).limit(1))).mappings().one()) for t in (announcements, revisions, table)}
@@ -398,7 +398,7 @@ async def furnished(
     destinations: dict[str, Destination] = {}
     for id_, adapter, its_role in (("here", platform, role), *others):
         adapter.config = replace(adapter.config, id=id_, role=its_role)
-        destinations[id_] = Destination(adapter.config, adapter, fallback=may_lead.index(id_) if id_ in may_lead else 0)
+        destinations[id_] = Destination.of(adapter.config, adapter, fallback=may_lead.index(id_) if id_ in may_lead else 0)
     manifest = _manifest(tuple(planned), now, may_lead if role is Role.PRIMARY else (), fallback_after)
     settings = Settings(environment=Environment.DRILL, data=folder)
     ctx = Context(settings, database, Clock(), destinations, lambda: Roster(1, ()), None, runner=f"wk_{next(_RUNNERS)}")

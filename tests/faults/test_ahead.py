@@ -97,7 +97,7 @@ async def test_who_is_not_as_approved_and_who_came_before_the_primary_are_connec
     ]
     desk = await furnish(here, others=roles)
     places = dict(desk.ctx.destinations)
-    places["moved"] = replace(places["moved"], config=replace(places["moved"].config, account="account-2"))
+    places["moved"] = replace(places["moved"], account="account-2")
     desk.ctx.destinations, desk.ctx.wrong_accounts = places, {"wrong": "It is another's."}
     desk.begin()
     await until(lambda: roles[-1][1].connects)

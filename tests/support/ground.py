@@ -92,7 +92,7 @@ class Ground:
     def __post_init__(self) -> None:
         self.accounts = {id_: Account(config=Config(id_, "scripted", role, "account-1")) for id_, role in ROLES.items()}
         self.accounts["homepage"].sends, self.accounts["homepage"].reconcile = False, Reconcile.KEY  # as the banner is
-        places = {id_: Destination(account.config, account) for id_, account in self.accounts.items()}
+        places = {id_: Destination.of(account.config, account) for id_, account in self.accounts.items()}
         database, settings = Database(self.url), Settings(environment=Environment.DRILL, data=self.folder)
         roster = Roster.parse("version = 1\n" + "\n".join(person_entry(_person(person)) for person in PEOPLE))
         self.ctx = Context(

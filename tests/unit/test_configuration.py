@@ -85,7 +85,7 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     secret.write_text("1:from-a-file\n")
     environ = X_SECRETS | {"TOCSIN_TELEGRAM_TOKEN_FILE": str(secret)}
     found = load(tmp_path, X + TELEGRAM, environ)
-    assert found["telegram"].config.secrets["token"].get_secret_value() == "1:from-a-file"
+    assert "1:from-a-file" in vars(found["telegram"].adapter).values()
     assert "from-a-file" not in repr(found)
     missing = X_SECRETS | {"TOCSIN_TELEGRAM_TOKEN_FILE": str(tmp_path / "nowhere")}
     assert "nowhere cannot be read" in refusal(tmp_path, X + TELEGRAM, missing)

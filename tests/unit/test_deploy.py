@@ -67,7 +67,7 @@ def test_example_destinations_load() -> None:
     listed = destinations_of(path)
     found = load_destinations(Settings(destinations=path, public_url="https://tocsin.example"), secrets_of(listed))
     assert list(found) == [entry["id"] for entry in listed]
-    assert {destination.config.platform for destination in found.values()} == set(platforms()), "one example of each platform"
+    assert {destination.platform for destination in found.values()} == set(platforms()), "one example of each platform"
     assert {destination.role for destination in found.values()} == set(Role), "one example of each role"
 
 

@@ -146,11 +146,11 @@ def thousand(rounds: int, *, full: bool = False) -> dict[str, Any]:
 
 
 def scale(rounds: int, sizes: Sequence[int], *, full: bool = False) -> dict[str, Any]:
-    """The same for each size. Apprise is asked up to a thousand, beyond which it takes minutes; 10,000 takes three rounds."""
+    """The same for each size. Apprise is asked up to a thousand, beyond which it takes minutes."""
     told = {}
     for size in sizes:
         others = ("aiohttp", "apprise", *(["httpx"] if full and size == 1000 else [])) if size <= APPRISE_UP_TO else ("aiohttp",)
-        told[size] = compared(size, rounds if size <= APPRISE_UP_TO else min(rounds, 3), others)
+        told[size] = compared(size, rounds, others)
     durable = {size: one["tocsin"]["durable"]["median"] for size, one in told.items()}
     bare = {size: one["others"]["aiohttp"]["median"] for size, one in told.items()}
     each = {str(size): round(1000 * seconds / size, 3) for size, seconds in durable.items()}

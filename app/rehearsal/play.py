@@ -124,11 +124,12 @@ def serving(house: RehearsalHouse, *options: str) -> Iterator[subprocess.Popen[s
 def wait_ready(house: RehearsalHouse, server: subprocess.Popen[str]) -> None:
     """Returns once the server answers. Raises `RehearsalFailed`."""
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{house.url}/readyz", trust_env=False).status_code == 200:
-                return
-        time.sleep(0.03)
+    with httpx.Client(trust_env=False) as client:  # one for all: to make it takes a tenth of a second
+        while time.monotonic() < deadline and server.poll() is None:
+            with contextlib.suppress(httpx.HTTPError):
+                if client.get(f"{house.url}/readyz").status_code == 200:
+                    return
+            time.sleep(0.03)
     told = (house.folder / "server.log").read_text()[-2000:]
     raise RehearsalFailed(f"The server did not start:\n{told}")
 
